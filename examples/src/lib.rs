@@ -1,0 +1,1 @@
+//! Runnable programs, one question each; see the files beside this crate.

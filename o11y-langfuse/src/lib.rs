@@ -1,0 +1,4 @@
+//! placeholder
+
+#[cfg(feature = "local")]
+pub mod local;
