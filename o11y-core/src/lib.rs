@@ -1,1 +1,82 @@
-//! placeholder
+//! Spans, context and an event bus for LLM applications.
+//!
+//! This crate is the part that application and library code touches. It has no thread, does no
+//! I/O and reads no environment: until an application switches it on with an exporter such as
+//! `o11y-langfuse`, a span costs one load and one branch.
+//!
+//! ```text
+//!  Context::with_span ─► Span (lent to the closure)
+//!       │ closes: a Record, by value
+//!       ▼
+//!     Sink ─► an exporter, or a test's memory
+//!       ▲
+//!  event(name, attributes) ─► EventBus ─► subscribers, on the same thread
+//!       │                          └─ veto ─► back to the emitter
+//!       └─ inside a span: an instant record of type `event`
+//! ```
+//!
+//! # In a library or an application
+//!
+//! ```
+//! use o11y_core::{Context, Generation, ObservationType, SpanSpec, TraceAttributes};
+//!
+//! fn handle(order: &str) -> anyhow::Result<String> {
+//!     Context::with_trace(TraceAttributes::new().name("visit").user("gus"), || {
+//!         let spec = SpanSpec::new("handle").observation(ObservationType::Agent).input(order);
+//!         Context::try_with_span(spec, |span| {
+//!             let answer = Context::with_span("brew", |_span| "here you are".to_owned());
+//!             span.set_output(&answer);
+//!             Ok(answer)
+//!         })
+//!     })
+//! }
+//! # handle("latte").unwrap();
+//! ```
+//!
+//! # What happens when
+//!
+//! | | |
+//! |---|---|
+//! | nothing is switched on | closures run, spans record nothing, events still reach subscribers |
+//! | a closure panics | its span ends with status error and the message, and the panic goes on |
+//! | a future is dropped half-way | its span ends, marked `cancelled` |
+//! | a subscriber panics | counted; the other subscribers still hear the event |
+//! | the sink panics | counted; the host goes on |
+//! | handlers emit ever deeper | cut at a depth of 16, and counted |
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod attribute;
+mod bus;
+mod clock;
+mod context;
+mod event;
+mod generation;
+mod id;
+pub mod key;
+mod observability;
+mod observation;
+mod pattern;
+mod record;
+mod scope;
+mod sink;
+mod span;
+mod text;
+mod value;
+
+pub use self::{
+    attribute::Attributes,
+    bus::{EventBus, Subscription, SubscriptionId, Verdict, events},
+    clock::Anchor,
+    context::{Context, ContextGuard},
+    event::{Event, Veto, Vetoed, event, try_event},
+    generation::{Call, Cost, Generation, GenerationError, InclusiveUsage, Usage},
+    id::{ParseIdError, SpanId, TraceId},
+    observability::Observability,
+    observation::{Level, ObservationType, ParseObservationTypeError},
+    pattern::Pattern,
+    record::{Record, Status},
+    scope::TraceAttributes,
+    sink::{Ended, FlushError, Sink},
+    span::{IntoSpanSpec, Span, SpanSpec},
+    value::{Value, ValueRef},
+};

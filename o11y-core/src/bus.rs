@@ -1,0 +1,291 @@
+//! The event bus: who hears what, and what happens when one of them fails.
+//!
+//! Emitting reads an immutable [`Directory`] and takes no lock, so a handler may emit, subscribe
+//! and unsubscribe. Writers rebuild the directory under a lock, one after the other.
+
+use std::{
+    cell::Cell,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, LazyLock, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use arc_swap::ArcSwap;
+
+use self::directory::{Directory, Subscriber};
+use crate::{
+    event::{Event, Veto, Vetoed},
+    pattern::Pattern,
+};
+
+mod directory;
+
+/// How deep handlers may emit from inside handlers. A handler that emits what it hears would
+/// otherwise end the program; no sensible chain is longer.
+const MAX_DEPTH: u8 = 16;
+
+/// Brings events to the subscribers whose pattern matches, on the emitter's thread.
+///
+/// Cheap to clone: clones are the same bus. The process has one, [`events`].
+#[derive(Clone, Default)]
+pub struct EventBus {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    directory: ArcSwap<Directory>,
+    /// Held while the directory is rebuilt; counts the ids given out.
+    last_id: Mutex<u64>,
+    ignored_vetoes: AtomicU64,
+    panics: AtomicU64,
+    cut_recursions: AtomicU64,
+}
+
+/// The bus of the process.
+#[must_use]
+pub fn events() -> &'static EventBus {
+    static EVENTS: LazyLock<EventBus> = LazyLock::new(EventBus::default);
+    &EVENTS
+}
+
+/// Names a subscription.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SubscriptionId(u64);
+
+/// What a handler returns: `()` to observe, `Result<(), Veto>` to be able to refuse.
+pub trait Verdict: sealed::Sealed {
+    #[doc(hidden)]
+    fn into_veto(self) -> Option<Veto>;
+}
+
+mod sealed {
+    #[expect(unnameable_types, reason = "sealed: only we implement it")]
+    pub trait Sealed {}
+    impl Sealed for () {}
+    impl Sealed for Result<(), crate::event::Veto> {}
+}
+
+impl Verdict for () {
+    fn into_veto(self) -> Option<Veto> {
+        None
+    }
+}
+
+impl Verdict for Result<(), Veto> {
+    fn into_veto(self) -> Option<Veto> {
+        self.err()
+    }
+}
+
+impl EventBus {
+    /// A bus of its own, apart from the process's.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Calls `handler` for every event whose name matches `pattern`, until the subscription ends.
+    ///
+    /// The handler runs on the emitter's thread, in the order of subscription. If it panics, that
+    /// is counted and the others still run. It may use the bus freely.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use std::sync::Arc;
+    /// use o11y_core::{Event, EventBus, attributes};
+    ///
+    /// let bus = EventBus::new();
+    /// let tokens = Arc::new(AtomicU64::new(0));
+    /// let sum = Arc::clone(&tokens);
+    /// let _subscription = bus.subscribe("llm.*", move |event: &Event| {
+    ///     let used = event.attribute("gen_ai.usage.total_tokens").and_then(|value| value.as_u64());
+    ///     sum.fetch_add(used.unwrap_or(0), Ordering::Relaxed);
+    /// });
+    ///
+    /// bus.event("llm.generate", attributes! { "gen_ai.usage.total_tokens" => 150 });
+    /// assert_eq!(tokens.load(Ordering::Relaxed), 150);
+    /// ```
+    pub fn subscribe<V, F>(&self, pattern: impl Into<Pattern>, handler: F) -> Subscription
+    where
+        V: Verdict,
+        F: Fn(&Event) -> V + Send + Sync + 'static,
+    {
+        let mut last_id = self.lock();
+        *last_id += 1;
+        let id = SubscriptionId(*last_id);
+        let subscriber = Arc::new(Subscriber {
+            id,
+            pattern: pattern.into(),
+            handler: Box::new(move |event| handler(event).into_veto()),
+        });
+        let next = self.shared.directory.load().with(subscriber);
+        self.shared.directory.store(Arc::new(next));
+        drop(last_id);
+        Subscription {
+            bus: self.clone(),
+            id: Some(id),
+        }
+    }
+
+    /// Ends a subscription; false if there is none of that id. A handler that is running on
+    /// another thread finishes its call.
+    #[expect(clippy::must_use_candidate, reason = "the effect is what is wanted")]
+    pub fn unsubscribe(&self, id: SubscriptionId) -> bool {
+        let last_id = self.lock();
+        let before = self.shared.directory.load_full();
+        let next = before.without(id);
+        let known = next.len() < before.len();
+        if known {
+            self.shared.directory.store(Arc::new(next));
+        }
+        drop(last_id);
+        // The handler may be dropped here, outside of the lock: its destructor may use the bus.
+        drop(before);
+        known
+    }
+
+    /// Ends all subscriptions.
+    pub fn clear(&self) {
+        let last_id = self.lock();
+        let before = self.shared.directory.swap(Arc::default());
+        drop(last_id);
+        drop(before);
+    }
+
+    /// How many subscriptions there are.
+    #[must_use]
+    pub fn subscriptions(&self) -> usize {
+        self.shared.directory.load().len()
+    }
+
+    /// Like [`event`](crate::event()), on this bus.
+    pub fn event(
+        &self,
+        name: impl Into<std::borrow::Cow<'static, str>>,
+        attributes: crate::Attributes,
+    ) {
+        Event::new(name, attributes).emit_on(self);
+    }
+
+    /// Vetoes against events that only told something, since the start.
+    #[must_use]
+    pub fn ignored_vetoes(&self) -> u64 {
+        self.shared.ignored_vetoes.load(Ordering::Relaxed)
+    }
+
+    /// Panics of handlers, since the start.
+    #[must_use]
+    pub fn panics(&self) -> u64 {
+        self.shared.panics.load(Ordering::Relaxed)
+    }
+
+    /// Events that were not delivered because handlers emitted ever deeper, since the start.
+    #[must_use]
+    pub fn cut_recursions(&self) -> u64 {
+        self.shared.cut_recursions.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn tell(&self, event: &Event) {
+        if self.ask(event).is_err() {
+            self.shared.ignored_vetoes.fetch_add(1, Ordering::Relaxed); // a counter
+        }
+    }
+
+    /// Calls every handler that matches; the first veto is the answer.
+    pub(crate) fn ask(&self, event: &Event) -> Result<(), Vetoed> {
+        let directory = self.shared.directory.load();
+        let mut answer = Ok(());
+        directory.for_each(event.name(), |subscriber| {
+            if let Some(veto) = self.call(subscriber, event)
+                && answer.is_ok()
+            {
+                answer = Err(Vetoed::new(subscriber.pattern.as_str(), veto));
+            }
+        });
+        answer
+    }
+
+    fn call(&self, subscriber: &Subscriber, event: &Event) -> Option<Veto> {
+        let Some(_depth) = Depth::enter() else {
+            self.shared.cut_recursions.fetch_add(1, Ordering::Relaxed); // a counter
+            return None;
+        };
+        catch_unwind(AssertUnwindSafe(|| (subscriber.handler)(event))).unwrap_or_else(|_panic| {
+            self.shared.panics.fetch_add(1, Ordering::Relaxed); // a counter
+            None
+        })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, u64> {
+        let Shared { last_id, .. } = &*self.shared;
+        last_id.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for EventBus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventBus")
+            .field("subscriptions", &self.subscriptions())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Ends its subscription when dropped.
+#[must_use = "bind it to a name, not `_`: the subscription ends when this is dropped; or `detach` it"]
+pub struct Subscription {
+    bus: EventBus,
+    id: Option<SubscriptionId>,
+}
+
+impl Subscription {
+    /// Lets the subscription live on; [`EventBus::unsubscribe`] ends it.
+    #[expect(clippy::must_use_candidate, reason = "most never unsubscribe")]
+    pub fn detach(mut self) -> SubscriptionId {
+        // Without an id the drop does nothing; it is taken here and nowhere else.
+        self.id.take().unwrap_or(SubscriptionId(0))
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        if let Some(id) = self.id.take() {
+            self.bus.unsubscribe(id);
+        }
+    }
+}
+
+impl fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Subscription").field(&self.id).finish()
+    }
+}
+
+/// Counts how many handlers are running inside one another on this thread.
+struct Depth;
+
+thread_local! {
+    static DEPTH: Cell<u8> = const { Cell::new(0) };
+}
+
+impl Depth {
+    fn enter() -> Option<Self> {
+        let depth = DEPTH.get();
+        (depth < MAX_DEPTH).then(|| {
+            DEPTH.set(depth + 1);
+            Self
+        })
+    }
+}
+
+impl Drop for Depth {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
+    }
+}
+
+#[cfg(test)]
+mod tests;

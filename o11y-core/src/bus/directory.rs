@@ -1,0 +1,121 @@
+//! Who hears a name: an immutable index, rebuilt when somebody comes or goes.
+
+use std::{collections::HashMap, sync::Arc};
+
+use foldhash::fast::FixedState;
+use smallvec::SmallVec;
+
+use super::SubscriptionId;
+use crate::{
+    event::{Event, Veto},
+    pattern::{Pattern, Shelf},
+};
+
+/// A user's handler, its verdict as an option.
+pub(super) type Handler = Box<dyn Fn(&Event) -> Option<Veto> + Send + Sync>;
+
+/// One subscription.
+pub(super) struct Subscriber {
+    pub(super) id: SubscriptionId,
+    pub(super) pattern: Pattern,
+    pub(super) handler: Handler,
+}
+
+/// Subscribers by place in `all`, which is the order of subscription.
+type Places = SmallVec<[u32; 4]>;
+type Index = HashMap<Box<str>, Places, FixedState>;
+
+/// All subscribers, filed so that a name finds its own by three look-ups.
+#[derive(Default)]
+pub(super) struct Directory {
+    all: Vec<Arc<Subscriber>>,
+    exact: Index,
+    by_parent: Index,
+    by_last: Index,
+    /// Patterns that hear everything, and those that have to be compared.
+    rest: Vec<u32>,
+}
+
+impl Directory {
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(super) fn with(&self, subscriber: Arc<Subscriber>) -> Self {
+        Self::of(self.all.iter().cloned().chain([subscriber]).collect())
+    }
+
+    pub(super) fn without(&self, id: SubscriptionId) -> Self {
+        let stay = |subscriber: &&Arc<Subscriber>| subscriber.id != id;
+        Self::of(self.all.iter().filter(stay).cloned().collect())
+    }
+
+    fn of(all: Vec<Arc<Subscriber>>) -> Self {
+        let mut directory = Self::default();
+        for (place, subscriber) in (0..).zip(&all) {
+            let (index, key) = match subscriber.pattern.shelf() {
+                Shelf::Exact(name) => (&mut directory.exact, name),
+                Shelf::Parent(parent) => (&mut directory.by_parent, parent),
+                Shelf::Last(last) => (&mut directory.by_last, last),
+                Shelf::All | Shelf::Other => {
+                    directory.rest.push(place);
+                    continue;
+                }
+            };
+            index.entry(key.into()).or_default().push(place);
+        }
+        directory.all = all;
+        directory
+    }
+
+    /// Calls `visit` for everyone who hears `name`, in the order of subscription.
+    pub(super) fn for_each(&self, name: &str, mut visit: impl FnMut(&Subscriber)) {
+        if self.all.is_empty() {
+            return;
+        }
+        let filed = self.filed(name);
+        let filed_lists = filed.iter().filter(|places| !places.is_empty()).count();
+        if self.rest.is_empty() && filed_lists <= 1 {
+            // The usual case: one list, in order already.
+            for place in filed.into_iter().flatten() {
+                visit(&self.all[*place as usize]);
+            }
+            return;
+        }
+        let compared = self
+            .rest
+            .iter()
+            .filter(|place| self.all[**place as usize].pattern.matches(name));
+        let mut places: SmallVec<[u32; 32]> = filed
+            .into_iter()
+            .flatten()
+            .chain(compared)
+            .copied()
+            .collect();
+        places.sort_unstable();
+        for place in places {
+            visit(&self.all[place as usize]);
+        }
+    }
+
+    /// The lists that hold only subscribers who hear `name`.
+    fn filed(&self, name: &str) -> [&[u32]; 3] {
+        let (parent, last) = match name.rsplit_once('.') {
+            Some((parent, last)) => (Some(parent), (!parent.contains('.')).then_some(last)),
+            None => (None, None),
+        };
+        [
+            look_up(&self.exact, Some(name)),
+            look_up(&self.by_parent, parent),
+            look_up(&self.by_last, last),
+        ]
+    }
+}
+
+fn look_up<'a>(index: &'a Index, key: Option<&str>) -> &'a [u32] {
+    match key {
+        // An empty index is common and needs no hashing.
+        Some(key) if !index.is_empty() => index.get(key).map_or(&[], |places| places),
+        _ => &[],
+    }
+}

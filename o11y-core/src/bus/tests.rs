@@ -1,0 +1,174 @@
+//! Who hears what, in which order, and what a failing handler does.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use super::*;
+use crate::attributes;
+
+/// A handler that writes its label when it is called.
+fn writing(log: &Arc<Mutex<Vec<String>>>, label: &str) -> impl Fn(&Event) + use<> {
+    let (log, label) = (Arc::clone(log), label.to_owned());
+    move |event| {
+        log.lock()
+            .unwrap()
+            .push(format!("{label}:{}", event.name()))
+    }
+}
+
+#[test]
+fn subscribers_hear_what_they_asked_for_in_the_order_of_subscription() {
+    let bus = EventBus::new();
+    let log = Arc::default();
+    let _subscriptions: Vec<_> = [
+        "*",
+        "llm.*",
+        "llm.generate",
+        "*.generate",
+        "llm.**",
+        "tool.*",
+    ]
+    .map(|pattern| bus.subscribe(pattern, writing(&log, pattern)))
+    .into();
+
+    bus.event("llm.generate", attributes! {});
+    bus.event("tool.call", attributes! {});
+
+    assert_eq!(
+        *log.lock().unwrap(),
+        [
+            "*:llm.generate",
+            "llm.*:llm.generate",
+            "llm.generate:llm.generate",
+            "*.generate:llm.generate",
+            "llm.**:llm.generate",
+            "*:tool.call",
+            "tool.*:tool.call",
+        ]
+    );
+}
+
+#[test]
+fn a_subscription_ends_when_it_is_dropped_unsubscribed_or_cleared() {
+    let bus = EventBus::new();
+    let log = Arc::default();
+    let dropped = bus.subscribe("*", writing(&log, "dropped"));
+    let detached = bus.subscribe("*", writing(&log, "detached")).detach();
+    let cleared = bus.subscribe("*", writing(&log, "cleared"));
+
+    drop(dropped);
+    bus.event("a", attributes! {});
+    assert!(bus.unsubscribe(detached));
+    assert!(!bus.unsubscribe(detached));
+    bus.event("b", attributes! {});
+    bus.clear();
+    bus.event("c", attributes! {});
+    drop(cleared);
+
+    assert_eq!(
+        *log.lock().unwrap(),
+        ["detached:a", "cleared:a", "cleared:b"]
+    );
+    assert_eq!(bus.subscriptions(), 0);
+}
+
+#[test]
+fn a_panicking_handler_is_counted_and_the_others_still_run() {
+    let bus = EventBus::new();
+    let log = Arc::default();
+    let _panicking = bus.subscribe("a", |event: &Event| {
+        assert!(event.name() != "a", "on purpose")
+    });
+    let _after = bus.subscribe("a", writing(&log, "after"));
+
+    bus.event("a", attributes! {});
+
+    assert_eq!(*log.lock().unwrap(), ["after:a"]);
+    assert_eq!(bus.panics(), 1);
+}
+
+#[test]
+fn the_first_veto_is_the_answer_and_everybody_has_heard_the_question() {
+    let bus = EventBus::new();
+    let log = Arc::default();
+    let _first = bus.subscribe("ask.*", |_event: &Event| Err(Veto::new("first")));
+    let _second = bus.subscribe("ask.it", |_event: &Event| Err(Veto::new("second")));
+    let _after = bus.subscribe("*", writing(&log, "after"));
+
+    let vetoed = bus.ask(&Event::new("ask.it", attributes! {})).unwrap_err();
+
+    assert_eq!(vetoed.pattern(), "ask.*");
+    assert_eq!(vetoed.cause().to_string(), "first");
+    assert_eq!(*log.lock().unwrap(), ["after:ask.it"]);
+}
+
+#[test]
+fn a_veto_against_what_was_only_told_is_counted() {
+    let bus = EventBus::new();
+    let _veto = bus.subscribe("*", |_event: &Event| Err(Veto::new("no")));
+
+    bus.event("a", attributes! {});
+
+    assert_eq!(bus.ignored_vetoes(), 1);
+}
+
+#[test]
+fn a_handler_that_emits_what_it_hears_is_cut_off() {
+    let bus = EventBus::new();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let (inner, counting) = (bus.clone(), Arc::clone(&calls));
+    let _echo = bus.subscribe("echo", move |_event: &Event| {
+        counting.fetch_add(1, Ordering::Relaxed);
+        inner.event("echo", attributes! {});
+    });
+
+    bus.event("echo", attributes! {});
+
+    assert_eq!(calls.load(Ordering::Relaxed), usize::from(MAX_DEPTH));
+    assert_eq!(bus.cut_recursions(), 1);
+}
+
+#[test]
+fn a_handler_may_subscribe_and_unsubscribe() {
+    let bus = EventBus::new();
+    let log = Arc::default();
+    let own = Arc::new(Mutex::new(None));
+    let (inner, inner_log, slot) = (bus.clone(), Arc::clone(&log), Arc::clone(&own));
+    let once = bus.subscribe("a", move |_event: &Event| {
+        inner.subscribe("b", writing(&inner_log, "new")).detach();
+        drop(slot.lock().unwrap().take()); // ends the subscription that is running
+    });
+    *own.lock().unwrap() = Some(once);
+
+    bus.event("a", attributes! {});
+    bus.event("a", attributes! {});
+    bus.event("b", attributes! {});
+
+    assert_eq!(*log.lock().unwrap(), ["new:b"]);
+}
+
+#[test]
+fn ten_threads_emit_and_subscribe_at_once() {
+    let bus = EventBus::new();
+    let heard = Arc::new(AtomicUsize::new(0));
+    let counting = Arc::clone(&heard);
+    let _always = bus.subscribe("tick", move |_event: &Event| {
+        counting.fetch_add(1, Ordering::Relaxed);
+    });
+
+    std::thread::scope(|scope| {
+        for _ in 0..10 {
+            scope.spawn(|| {
+                for _ in 0..100 {
+                    let _passing = bus.subscribe("tick", |_event: &Event| ());
+                    bus.event("tick", attributes! {});
+                }
+            });
+        }
+    });
+
+    assert_eq!(heard.load(Ordering::Relaxed), 1_000);
+    assert_eq!(bus.subscriptions(), 1);
+}

@@ -1,0 +1,279 @@
+//! Where the program is: the current span and what spans below it inherit, for each thread and task.
+
+use std::{
+    fmt::{self, Display},
+    marker::PhantomData,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::Arc,
+};
+
+use self::{
+    current::Current,
+    frame::{Frame, TaskFrame},
+    future::InContext,
+};
+use crate::{
+    id::{SpanId, TraceId},
+    observability::Observability,
+    scope::{Scope, TraceAttributes},
+    span::{IntoSpanSpec, Span},
+};
+
+pub(crate) mod current;
+pub(crate) mod frame;
+pub(crate) mod future;
+
+/// A point in a trace: the span that is open and what spans below it inherit.
+///
+/// Opens spans (`with_span` and its siblings), and is the handle that carries the current point to
+/// another thread or task. Cheap to clone, `Send` and `Sync`.
+///
+/// ```
+/// use o11y_core::Context;
+///
+/// Context::with_span("fetch all", |_span| {
+///     let here = Context::current();
+///     std::thread::scope(|scope| {
+///         scope.spawn(|| here.run(|| Context::with_span("fetch one", |_span| { /* a child */ })));
+///     });
+/// });
+/// ```
+#[derive(Clone)]
+pub struct Context {
+    /// `TraceId::NONE` outside of any span.
+    pub(crate) trace_id: TraceId,
+    /// `SpanId::NONE` outside of any span.
+    pub(crate) span_id: SpanId,
+    pub(crate) scope: Option<Arc<Scope>>,
+}
+
+impl Context {
+    pub(crate) const EMPTY: Self = Self {
+        trace_id: TraceId::NONE,
+        span_id: SpanId::NONE,
+        scope: None,
+    };
+
+    /// The point at which the calling code stands; empty outside of any span.
+    #[must_use]
+    pub fn current() -> Self {
+        current::with(|current| current.context.clone())
+    }
+
+    /// The current trace; none outside of any span.
+    #[must_use]
+    pub fn trace_id(&self) -> Option<TraceId> {
+        (!self.trace_id.is_none()).then_some(self.trace_id)
+    }
+
+    /// The current span; none outside of any span.
+    #[must_use]
+    pub fn span_id(&self) -> Option<SpanId> {
+        (!self.span_id.is_none()).then_some(self.span_id)
+    }
+
+    /// What is said of the whole trace at this point.
+    #[must_use]
+    pub fn trace_attributes(&self) -> Option<&TraceAttributes> {
+        self.scope.as_deref().map(Scope::trace)
+    }
+}
+
+/// Opening spans.
+impl Context {
+    /// Runs `f` inside a new span and returns what it returns.
+    ///
+    /// The span ends when `f` returns or panics; a panic marks it as failed and goes on unwinding.
+    /// With telemetry off `f` still runs, with a span that records nothing.
+    ///
+    /// ```
+    /// use o11y_core::Context;
+    ///
+    /// let answer = Context::with_span("think", |span| {
+    ///     span.set_attribute("question.length", 17);
+    ///     42
+    /// });
+    /// assert_eq!(answer, 42);
+    /// ```
+    pub fn with_span<R>(spec: impl IntoSpanSpec, f: impl FnOnce(&mut Span) -> R) -> R {
+        if !Observability::is_enabled() {
+            return f(&mut Span::off());
+        }
+        let mut frame = Frame::new(spec);
+        frame.enter();
+        let outcome = catch_unwind(AssertUnwindSafe(|| f(&mut frame.span)));
+        frame.exit(&outcome);
+        outcome.unwrap_or_else(|payload| resume_unwind(payload))
+    }
+
+    /// Like [`with_span`](Self::with_span); an `Err` marks the span as failed with its message and
+    /// is returned as it is.
+    ///
+    /// # Errors
+    ///
+    /// Those of `f`.
+    pub fn try_with_span<T, E: Display>(
+        spec: impl IntoSpanSpec,
+        f: impl FnOnce(&mut Span) -> Result<T, E>,
+    ) -> Result<T, E> {
+        if !Observability::is_enabled() {
+            return f(&mut Span::off());
+        }
+        let mut frame = Frame::new(spec);
+        frame.enter();
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            f(&mut frame.span).inspect_err(|error| frame.span.record_error(error))
+        }));
+        frame.exit(&outcome);
+        outcome.unwrap_or_else(|payload| resume_unwind(payload))
+    }
+
+    /// Runs an async closure inside a new span.
+    ///
+    /// The parent is taken at this call, so `tokio::spawn(Context::with_span_async(..))` nests as
+    /// it reads; the clock starts at the first poll. The future is `Send` when `f` and what it
+    /// returns are. A future that is dropped before its end ends the span, marked as cancelled.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// use o11y_core::Context;
+    ///
+    /// let answer = Context::with_span_async("think", async |span| {
+    ///     tokio::task::yield_now().await;
+    ///     span.set_output("because");
+    ///     42
+    /// })
+    /// .await;
+    /// assert_eq!(answer, 42);
+    /// # });
+    /// # std::io::Result::Ok(())
+    /// ```
+    pub fn with_span_async<R, F>(spec: impl IntoSpanSpec, f: F) -> impl Future<Output = R>
+    where
+        F: AsyncFnOnce(&mut Span) -> R,
+    {
+        let mut frame = TaskFrame::prepare(spec);
+        async move {
+            frame.start();
+            let (span, current) = frame.parts();
+            let outcome = InContext::new(current, || f(span)).await;
+            frame.finish(&outcome);
+            outcome.unwrap_or_else(|payload| resume_unwind(payload))
+        }
+    }
+
+    /// Like [`with_span_async`](Self::with_span_async); an `Err` marks the span as failed with its
+    /// message and is returned as it is.
+    ///
+    /// # Errors
+    ///
+    /// Those of `f`.
+    pub fn try_with_span_async<T, E, F>(
+        spec: impl IntoSpanSpec,
+        f: F,
+    ) -> impl Future<Output = Result<T, E>>
+    where
+        E: Display,
+        F: AsyncFnOnce(&mut Span) -> Result<T, E>,
+    {
+        let mut frame = TaskFrame::prepare(spec);
+        async move {
+            frame.start();
+            let (span, current) = frame.parts();
+            let outcome = InContext::new(current, || f(span)).await;
+            if let Ok(Err(error)) = &outcome {
+                frame.span.record_error(error);
+            }
+            frame.finish(&outcome);
+            outcome.unwrap_or_else(|payload| resume_unwind(payload))
+        }
+    }
+}
+
+/// What spans inherit.
+impl Context {
+    /// Runs `f` with these trace attributes on every span below, and on the span that is open.
+    ///
+    /// Nested calls are merged, see [`TraceAttributes`].
+    pub fn with_trace<R>(attributes: TraceAttributes, f: impl FnOnce() -> R) -> R {
+        let _scope = current::InScope::enter(&attributes);
+        drop(attributes);
+        f()
+    }
+
+    /// Like [`with_trace`](Self::with_trace), for an async closure. The attributes are taken up at
+    /// this call and hold for as long as the future runs.
+    pub fn with_trace_async<R, F>(attributes: TraceAttributes, f: F) -> impl Future<Output = R>
+    where
+        F: AsyncFnOnce() -> R,
+    {
+        let mut inside = current::nested(&attributes);
+        drop(attributes);
+        async move {
+            let outcome = InContext::new(&mut inside, async || f().await).await;
+            outcome.unwrap_or_else(|payload| resume_unwind(payload))
+        }
+    }
+}
+
+/// Carrying a point to another thread or task.
+impl Context {
+    /// Runs `f` at this point: spans that it opens become children of this context's span.
+    pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _here = self.attach();
+        f()
+    }
+
+    /// Makes this the current point of the thread until the guard is dropped.
+    pub fn attach(&self) -> ContextGuard {
+        ContextGuard {
+            previous: current::swap(Current::at(self.clone())),
+            of_this_thread: PhantomData,
+        }
+    }
+
+    /// Makes this the current point whenever `future` is polled.
+    pub fn wrap<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
+        let mut current = Current::at(self);
+        async move {
+            let outcome = InContext::new(&mut current, || future).await;
+            outcome.unwrap_or_else(|payload| resume_unwind(payload))
+        }
+    }
+}
+
+impl Default for Context {
+    /// No span, nothing inherited.
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("trace_id", &self.trace_id())
+            .field("span_id", &self.span_id())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Puts the thread's previous context back when dropped.
+#[must_use = "bind it to a name, not `_`: the context is attached until the guard is dropped"]
+pub struct ContextGuard {
+    previous: Current,
+    /// The context belongs to this thread, so its guard must stay here too.
+    of_this_thread: PhantomData<*const ()>,
+}
+
+impl Drop for ContextGuard {
+    fn drop(&mut self) {
+        drop(current::swap(std::mem::take(&mut self.previous)));
+    }
+}
+
+impl fmt::Debug for ContextGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ContextGuard").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,111 @@
+//! The thread's current context, and how it is exchanged.
+//!
+//! The place belongs to one thread, so a `RefCell` is all it takes. No code of a user (conversion,
+//! subscriber, destructor) runs while it is borrowed: what is taken out is dropped by the caller.
+
+use std::{cell::RefCell, mem, sync::Arc};
+
+use crate::{
+    context::Context,
+    scope::{Scope, TraceAttributes},
+};
+
+/// What a thread, or a task while it is polled, stands in.
+pub(crate) struct Current {
+    pub(crate) context: Context,
+    /// The scope that the open span itself ends with, if a `with_trace` inside it said more.
+    pub(crate) late_scope: Option<Arc<Scope>>,
+}
+
+thread_local! {
+    static CURRENT: RefCell<Current> = const { RefCell::new(Current::EMPTY) };
+}
+
+impl Current {
+    pub(crate) const EMPTY: Self = Self {
+        context: Context::EMPTY,
+        late_scope: None,
+    };
+
+    pub(crate) const fn at(context: Context) -> Self {
+        Self {
+            context,
+            late_scope: None,
+        }
+    }
+
+    /// The scope of the open span: what was said inside of it, or else what it inherited.
+    pub(crate) fn span_scope(&self) -> Option<&Arc<Scope>> {
+        self.late_scope.as_ref().or(self.context.scope.as_ref())
+    }
+}
+
+impl Default for Current {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+/// Looks at the current context. `look` must not run code of a user.
+///
+/// In a destructor of another thread-local the place may be gone; there is no context then.
+pub(crate) fn with<R>(look: impl FnOnce(&mut Current) -> R) -> R {
+    let mut look = Some(look);
+    let seen = CURRENT.try_with(|place| {
+        let look = look.take()?;
+        Some(look(&mut place.borrow_mut()))
+    });
+    match (seen, look) {
+        (Ok(Some(result)), _) => result,
+        (_, Some(look)) => look(&mut Current::default()),
+        (_, None) => unreachable!("`look` is taken only to give a result"),
+    }
+}
+
+/// Puts `next` in place and returns what was there, for the caller to keep or drop.
+pub(crate) fn swap(next: Current) -> Current {
+    with(|current| mem::replace(current, next))
+}
+
+/// The current context with `attributes` over what it inherits, for a future to carry. The span
+/// that is open takes them up at once.
+pub(crate) fn nested(attributes: &TraceAttributes) -> Current {
+    let context = Context::current();
+    let scope = Scope::nested(context.scope.as_deref(), attributes);
+    drop(add_to_open_span(attributes));
+    Current::at(Context {
+        scope: Some(scope),
+        ..context
+    })
+}
+
+/// Says `attributes` of the span that is open; returns the scope that this replaced.
+fn add_to_open_span(attributes: &TraceAttributes) -> Option<Arc<Scope>> {
+    let known = with(|current| current.span_scope().cloned());
+    let late = Scope::nested(known.as_deref(), attributes);
+    with(|current| current.late_scope.replace(late))
+}
+
+/// While it lives, spans opened on this thread inherit one scope more.
+pub(crate) struct InScope {
+    outer: Option<Arc<Scope>>,
+}
+
+impl InScope {
+    pub(crate) fn enter(attributes: &TraceAttributes) -> Self {
+        let outer = with(|current| current.context.scope.clone());
+        let scope = Scope::nested(outer.as_deref(), attributes);
+        drop(add_to_open_span(attributes));
+        drop(with(|current| current.context.scope.replace(scope)));
+        Self { outer }
+    }
+}
+
+impl Drop for InScope {
+    fn drop(&mut self) {
+        let outer = self.outer.take();
+        drop(with(|current| {
+            mem::replace(&mut current.context.scope, outer)
+        }));
+    }
+}

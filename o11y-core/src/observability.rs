@@ -1,0 +1,192 @@
+//! The switch: whether anything is recorded, and the sink that records go to.
+
+use std::{
+    borrow::Cow,
+    cell::Cell,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::ArcSwapOption;
+
+use crate::{
+    clock::Ticks,
+    context::current,
+    event::{Event, Vetoed},
+    id::SpanId,
+    key,
+    observation::{Level, ObservationType},
+    record::Record,
+    sink::{Ended, FlushError, Sink},
+};
+
+/// Whether spans are recorded. `Relaxed`, because it guards nothing: whoever sees it on and then
+/// finds no sink drops the record.
+static ENABLED: AtomicBool = AtomicBool::new(false);
+
+/// Whether the sink asked for starts; the same reasoning.
+static WANTS_STARTS: AtomicBool = AtomicBool::new(false);
+
+/// Panics of the sink.
+static SINK_PANICS: AtomicU64 = AtomicU64::new(0);
+
+static OUTLET: ArcSwapOption<Outlet> = ArcSwapOption::const_empty();
+
+static DISABLED_REASON: Mutex<Cow<'static, str>> = Mutex::new(Cow::Borrowed("never enabled"));
+
+struct Outlet {
+    sink: Arc<dyn Sink>,
+}
+
+thread_local! {
+    /// Whether this thread is inside the sink, whose own spans would come back to it without end.
+    static IN_SINK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// The switch of the process: all functions are static.
+///
+/// Off until [`enable`](Self::enable) is called, usually by an exporter's `init`. A library that
+/// instruments itself never touches it.
+#[derive(Debug)]
+pub enum Observability {}
+
+impl Observability {
+    /// Whether spans are recorded.
+    #[must_use]
+    #[inline]
+    pub fn is_enabled() -> bool {
+        ENABLED.load(Ordering::Relaxed)
+    }
+
+    /// Records from now on, into `sink`, which takes the place of another one.
+    pub fn enable(sink: Arc<dyn Sink>) {
+        let wants_starts = sink.wants_starts();
+        let before = OUTLET.swap(Some(Arc::new(Outlet { sink })));
+        WANTS_STARTS.store(wants_starts, Ordering::Relaxed);
+        ENABLED.store(true, Ordering::Relaxed);
+        drop(before);
+    }
+
+    /// Records no new spans from now on. The sink stays, so that spans which are open still reach
+    /// it, to be delivered or to be counted as lost.
+    pub fn disable(reason: impl Into<Cow<'static, str>>) {
+        ENABLED.store(false, Ordering::Relaxed);
+        let reason = std::mem::replace(&mut *lock_reason(), reason.into());
+        drop(reason);
+    }
+
+    /// Does as [`disable`](Self::disable) if `sink` is the one in use: the way out of an exporter
+    /// that may have been replaced by another.
+    pub fn retire(sink: &Arc<dyn Sink>, reason: impl Into<Cow<'static, str>>) {
+        let in_use = OUTLET
+            .load()
+            .as_ref()
+            .is_some_and(|outlet| Arc::ptr_eq(&outlet.sink, sink));
+        if in_use {
+            Self::disable(reason);
+        }
+    }
+
+    /// Why nothing is recorded; none while it is.
+    #[must_use]
+    pub fn disabled_reason() -> Option<Cow<'static, str>> {
+        (!Self::is_enabled()).then(|| lock_reason().clone())
+    }
+
+    /// Has the sink deliver what it holds.
+    ///
+    /// # Errors
+    ///
+    /// What the sink says; without a sink there is nothing to deliver.
+    pub fn flush(timeout: Duration) -> Result<(), FlushError> {
+        OUTLET
+            .load_full()
+            .map_or(Ok(()), |outlet| outlet.sink.flush(timeout))
+    }
+
+    /// Switches off, and has the sink deliver what it holds and end.
+    ///
+    /// # Errors
+    ///
+    /// What the sink says; without a sink there is nothing to end.
+    pub fn shutdown(timeout: Duration) -> Result<(), FlushError> {
+        Self::disable("shut down");
+        OUTLET
+            .load_full()
+            .map_or(Ok(()), |outlet| outlet.sink.shutdown(timeout))
+    }
+
+    /// Panics of the sink, since the start; each lost at most one record.
+    #[must_use]
+    pub fn sink_panics() -> u64 {
+        SINK_PANICS.load(Ordering::Relaxed)
+    }
+}
+
+fn lock_reason() -> std::sync::MutexGuard<'static, Cow<'static, str>> {
+    DISABLED_REASON
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A span has started.
+#[inline]
+pub(crate) fn started(record: &Record) {
+    if WANTS_STARTS.load(Ordering::Relaxed) {
+        in_sink(|sink| sink.on_start(record));
+    }
+}
+
+/// A span has ended; what the sink does not take is dropped after it.
+pub(crate) fn ended(slot: &mut Option<Record>) {
+    in_sink(|sink| sink.on_end(Ended::new(slot)));
+    drop(slot.take());
+}
+
+/// An event was emitted; inside a span it becomes an observation.
+pub(crate) fn happened(event: Event, vetoed: Option<&Vetoed>) {
+    if !event.is_recorded() || !Observability::is_enabled() {
+        return;
+    }
+    let (Some(trace_id), Some(parent_id)) = (event.trace_id(), event.span_id()) else {
+        return;
+    };
+    let (name, attributes) = event.into_parts();
+    let now = Ticks::now();
+    let mut record = Record::new(name);
+    record.trace_id = trace_id;
+    record.span_id = SpanId::generate(now);
+    record.parent_id = parent_id;
+    record.start = now;
+    record.end = now;
+    record.observation = ObservationType::Event;
+    record.attributes = attributes;
+    record.scope = current::with(|current| current.span_scope().cloned());
+    if let Some(vetoed) = vetoed {
+        record.level = Level::Warning;
+        let message = format!("{vetoed}: {}", vetoed.cause());
+        record.attributes.put(key::STATUS_MESSAGE, message.into());
+    }
+    ended(&mut Some(record));
+}
+
+/// Calls the sink, once at a time on a thread, and keeps its panics from the host.
+fn in_sink(call: impl FnOnce(&dyn Sink)) {
+    if IN_SINK.get() {
+        return;
+    }
+    let outlet = OUTLET.load();
+    let Some(outlet) = &*outlet else {
+        return;
+    };
+    IN_SINK.set(true);
+    let outcome = catch_unwind(AssertUnwindSafe(|| call(&*outlet.sink)));
+    IN_SINK.set(false);
+    if outcome.is_err() {
+        SINK_PANICS.fetch_add(1, Ordering::Relaxed); // a counter
+    }
+}

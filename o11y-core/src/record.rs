@@ -1,0 +1,199 @@
+//! A record: all there is to know of one span, as plain data. Ended ones never change.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use compact_str::CompactString;
+
+use crate::{
+    attribute::Attributes,
+    clock::{Anchor, Ticks},
+    id::{SpanId, TraceId},
+    key,
+    observation::{Level, ObservationType},
+    scope::{Scope, TraceAttributes},
+    value::Value,
+};
+
+/// One span as data.
+///
+/// At most 256 bytes, so that moving one costs a few instructions (see ADR 0002); long text lies
+/// outside and moves along. Its `Debug` shows no content.
+pub struct Record {
+    pub(crate) trace_id: TraceId,
+    pub(crate) span_id: SpanId,
+    /// `SpanId::NONE` for a root.
+    pub(crate) parent_id: SpanId,
+    pub(crate) start: Ticks,
+    pub(crate) end: Ticks,
+    pub(crate) name: CompactString,
+    pub(crate) attributes: Attributes,
+    pub(crate) scope: Option<Arc<Scope>>,
+    pub(crate) observation: ObservationType,
+    pub(crate) level: Level,
+    pub(crate) status: Status,
+}
+
+/// How an operation ended, in OpenTelemetry's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Status {
+    /// Nothing was said.
+    #[default]
+    Unset,
+    /// It is known to have succeeded.
+    Ok,
+    /// It failed.
+    Error,
+}
+
+impl Record {
+    /// A record that has not started.
+    pub(crate) const fn new(name: CompactString) -> Self {
+        Self {
+            trace_id: TraceId::NONE,
+            span_id: SpanId::NONE,
+            parent_id: SpanId::NONE,
+            start: Ticks::ZERO,
+            end: Ticks::ZERO,
+            name,
+            attributes: Attributes::new(),
+            scope: None,
+            observation: ObservationType::Span,
+            level: Level::Default,
+            status: Status::Unset,
+        }
+    }
+
+    /// The trace that it belongs to.
+    #[must_use]
+    pub fn trace_id(&self) -> TraceId {
+        self.trace_id
+    }
+
+    /// Its own id.
+    #[must_use]
+    pub fn span_id(&self) -> SpanId {
+        self.span_id
+    }
+
+    /// The span around it; none for a root.
+    #[must_use]
+    pub fn parent_id(&self) -> Option<SpanId> {
+        (!self.parent_id.is_none()).then_some(self.parent_id)
+    }
+
+    /// What was done.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it is to Langfuse.
+    #[must_use]
+    pub fn observation(&self) -> ObservationType {
+        self.observation
+    }
+
+    /// How loudly it speaks.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// How it ended.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Why the status or level is what it is.
+    #[must_use]
+    pub fn status_message(&self) -> Option<&str> {
+        self.attribute(key::STATUS_MESSAGE)?.as_str()
+    }
+
+    /// All attributes: input, output, model and the like are attributes too.
+    #[must_use]
+    pub fn attributes(&self) -> &Attributes {
+        &self.attributes
+    }
+
+    /// The value of one attribute.
+    #[must_use]
+    pub fn attribute(&self, key: &str) -> Option<&Value> {
+        self.attributes.get(key)
+    }
+
+    /// What is said of the whole trace: name, user, session, tags and so on.
+    #[must_use]
+    pub fn trace_attributes(&self) -> Option<&TraceAttributes> {
+        self.scope.as_deref().map(Scope::trace)
+    }
+
+    /// When it started, in nanoseconds since 1970.
+    #[must_use]
+    pub fn start_unix_nanos(&self, anchor: &Anchor) -> u64 {
+        anchor.unix_nanos(self.start)
+    }
+
+    /// When it ended, in nanoseconds since 1970.
+    #[must_use]
+    pub fn end_unix_nanos(&self, anchor: &Anchor) -> u64 {
+        anchor.unix_nanos(self.end)
+    }
+
+    /// How long it took.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        self.end.since(self.start)
+    }
+
+    /// The bytes that it holds outside of itself (text, spilled attributes): what a queue bounds.
+    #[must_use]
+    pub fn content_bytes(&self) -> usize {
+        let name = if self.name.is_heap_allocated() {
+            self.name.len()
+        } else {
+            0
+        };
+        name + self.attributes.heap_bytes()
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("trace_id", &self.trace_id)
+            .field("span_id", &self.span_id)
+            .field("parent_id", &self.parent_id())
+            .field("name", &self.name)
+            .field("observation", &self.observation)
+            .field("level", &self.level)
+            .field("status", &self.status)
+            .field("attributes", &self.attributes)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_and_the_place_for_one_take_at_most_256_bytes() {
+        assert!(size_of::<Record>() <= 256, "{}", size_of::<Record>());
+        assert_eq!(size_of::<Option<Record>>(), size_of::<Record>());
+    }
+
+    #[test]
+    fn debug_output_shows_no_content() {
+        let mut record = Record::new(CompactString::const_new("answer"));
+        record.attributes.set(key::INPUT, "the secret prompt");
+
+        let shown = format!("{record:?}");
+
+        assert!(
+            shown.contains("answer") && !shown.contains("secret"),
+            "{shown}"
+        );
+    }
+}

@@ -1,0 +1,111 @@
+//! What takes ended spans from the core.
+
+use std::{error::Error, fmt, time::Duration};
+
+use crate::record::Record;
+
+/// Takes spans: an exporter, a test's memory, a fan-out of several.
+///
+/// Both span methods run on the thread that opens or closes the span, for every span: they must
+/// not block. Spans that a sink itself opens are not given to it. A panic is caught and counted.
+pub trait Sink: Send + Sync + 'static {
+    /// Whether [`on_start`](Self::on_start) is to be called; asked once, when it is enabled.
+    fn wants_starts(&self) -> bool {
+        false
+    }
+
+    /// A span has started; only what its description says is known.
+    fn on_start(&self, record: &Record) {
+        _ = record; // most sinks wait for the end
+    }
+
+    /// A span has ended. [`Ended::take`] owns the record without a copy.
+    fn on_end(&self, ended: Ended<'_>);
+
+    /// Delivers what is held.
+    ///
+    /// # Errors
+    ///
+    /// [`FlushError`] if the time was too short or something was lost.
+    fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
+        _ = timeout; // nothing is held
+        Ok(())
+    }
+
+    /// Delivers what is held and takes no more.
+    ///
+    /// # Errors
+    ///
+    /// [`FlushError`] if the time was too short or something was lost.
+    fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
+        self.flush(timeout)
+    }
+}
+
+/// Why the slot of an [`Ended`] always holds its record.
+const TAKEN_ONCE: &str = "it is made around a record, and taking the record consumes it";
+
+/// A span that has just ended, lent to a sink where it lies.
+pub struct Ended<'a> {
+    slot: &'a mut Option<Record>,
+}
+
+impl<'a> Ended<'a> {
+    /// `slot` holds a record.
+    pub(crate) fn new(slot: &'a mut Option<Record>) -> Self {
+        Self { slot }
+    }
+
+    /// Looks at the record.
+    #[must_use]
+    pub fn record(&self) -> &Record {
+        match &*self.slot {
+            Some(record) => record,
+            None => unreachable!("{TAKEN_ONCE}"),
+        }
+    }
+
+    /// Owns the record.
+    #[must_use]
+    pub fn take(self) -> Record {
+        match self.slot.take() {
+            Some(record) => record,
+            None => unreachable!("{TAKEN_ONCE}"),
+        }
+    }
+}
+
+impl fmt::Debug for Ended<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Ended").field(&self.slot).finish()
+    }
+}
+
+/// Why a flush or a shutdown did not deliver everything.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FlushError {
+    /// The time was up. What waits is delivered later, or lost if this was a shutdown; the sink's
+    /// own figures say which.
+    #[error("{waiting} spans were not delivered within {timeout:?}")]
+    Timeout {
+        /// How many were still waiting.
+        waiting: u64,
+        /// The time that was given.
+        timeout: Duration,
+    },
+    /// Everything was dealt with in time, but some of it did not arrive.
+    #[error("{lost} spans were lost: {reasons}")]
+    Lost {
+        /// How many.
+        lost: u64,
+        /// How many for which reason.
+        reasons: String,
+    },
+    /// Flush was called where it cannot wait: on the sink's own thread.
+    #[error("flush was called from the exporter's own thread, which cannot wait for itself")]
+    OwnThread,
+    /// Any other failure of a sink.
+    #[error("the sink could not flush")]
+    Sink(#[source] Box<dyn Error + Send + Sync>),
+}

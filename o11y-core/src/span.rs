@@ -1,0 +1,322 @@
+//! A span while it is open, and the description that it is opened from.
+
+use std::{
+    borrow::Cow,
+    fmt::{self, Display, Write as _},
+};
+
+use compact_str::CompactString;
+
+use crate::{
+    context::Context,
+    generation::{Cost, Usage},
+    key,
+    observation::{Level, ObservationType},
+    record::{Record, Status},
+    text::text,
+    value::Value,
+};
+
+/// The longest status message that is kept, in bytes; the mirrored system cuts at as many
+/// characters.
+const MAX_STATUS_MESSAGE_BYTES: usize = 2_000;
+
+/// What a span is to be: its name, type and first attributes.
+///
+/// ```
+/// use o11y_core::{Context, ObservationType, SpanSpec};
+///
+/// let spec = SpanSpec::new("search").observation(ObservationType::Retriever).input("flat white");
+/// let found = Context::with_span(spec, |_span| 3);
+/// assert_eq!(found, 3);
+/// ```
+#[must_use = "give it to `Context::with_span` or one of its siblings"]
+pub struct SpanSpec {
+    // A record without ids: opening the span fills them in, and nothing is copied over.
+    record: Record,
+}
+
+impl SpanSpec {
+    /// A span of type [`ObservationType::Span`] under this name.
+    pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            record: Record::new(text(name)),
+        }
+    }
+
+    /// Sets what it is to Langfuse.
+    pub fn observation(mut self, observation: ObservationType) -> Self {
+        self.record.observation = observation;
+        self
+    }
+
+    /// Sets how loudly it speaks.
+    pub fn level(mut self, level: Level) -> Self {
+        self.record.level = level;
+        self
+    }
+
+    /// Adds an attribute.
+    pub fn attribute(mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Self {
+        self.record.attributes.set(key, value);
+        self
+    }
+
+    /// Sets what goes into the operation.
+    pub fn input(mut self, input: impl Into<Value>) -> Self {
+        self.record.attributes.put(key::INPUT, input.into());
+        self
+    }
+
+    /// Sets the model that is asked.
+    pub fn model(mut self, model: impl Into<Value>) -> Self {
+        self.record.attributes.put(key::REQUEST_MODEL, model.into());
+        self
+    }
+
+    pub(crate) fn into_record(self) -> Record {
+        self.record
+    }
+}
+
+impl fmt::Debug for SpanSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpanSpec")
+            .field("name", &self.record.name)
+            .field("observation", &self.record.observation)
+            .field("attributes", &self.record.attributes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a span can be opened from: a name, a [`SpanSpec`], or a closure that makes one, which is
+/// called only when telemetry is on.
+pub trait IntoSpanSpec: sealed::Sealed {
+    /// Makes the description.
+    fn into_span_spec(self) -> SpanSpec;
+}
+
+mod sealed {
+    #[expect(unnameable_types, reason = "sealed: only we implement it")]
+    pub trait Sealed {}
+    impl Sealed for &'static str {}
+    impl Sealed for String {}
+    impl Sealed for super::SpanSpec {}
+    impl<F: FnOnce() -> super::SpanSpec> Sealed for F {}
+}
+
+impl IntoSpanSpec for &'static str {
+    fn into_span_spec(self) -> SpanSpec {
+        SpanSpec {
+            record: Record::new(CompactString::const_new(self)),
+        }
+    }
+}
+
+impl IntoSpanSpec for String {
+    fn into_span_spec(self) -> SpanSpec {
+        SpanSpec::new(self)
+    }
+}
+
+impl IntoSpanSpec for SpanSpec {
+    fn into_span_spec(self) -> SpanSpec {
+        self
+    }
+}
+
+impl<F: FnOnce() -> SpanSpec> IntoSpanSpec for F {
+    fn into_span_spec(self) -> SpanSpec {
+        self()
+    }
+}
+
+/// An open span, lent to the closure that it covers.
+///
+/// There is no way to make one or to keep one: it ends when the closure does. All setters do
+/// nothing, at the cost of one branch, when telemetry is off.
+///
+/// ```compile_fail
+/// # use o11y_core::Context;
+/// let kept = Context::with_span("answer", |span| span);
+/// ```
+/// ```compile_fail
+/// # use o11y_core::Context;
+/// Context::with_span("answer", |span| std::mem::take(span));
+/// ```
+pub struct Span {
+    /// Boxed by nobody: the record lies in the frame of whoever opened the span. None when off.
+    record: Option<Record>,
+}
+
+impl Span {
+    pub(crate) const fn off() -> Self {
+        Self { record: None }
+    }
+
+    pub(crate) const fn open(record: Record) -> Self {
+        Self {
+            record: Some(record),
+        }
+    }
+
+    pub(crate) fn record_mut(&mut self) -> Option<&mut Record> {
+        self.record.as_mut()
+    }
+
+    /// The place that the record is lent from when the span ends.
+    pub(crate) fn slot(&mut self) -> &mut Option<Record> {
+        &mut self.record
+    }
+
+    /// Whether anything is recorded: false when telemetry is off.
+    #[must_use]
+    pub fn is_recording(&self) -> bool {
+        self.record.is_some()
+    }
+
+    /// The context inside the span, to carry it to another thread or into a header. Empty when
+    /// telemetry is off.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        let Some(record) = &self.record else {
+            return Context::default();
+        };
+        let current = Context::current();
+        if current.span_id() == Some(record.span_id) {
+            return current;
+        }
+        // An outer span, seen from inside an inner one.
+        Context {
+            trace_id: record.trace_id,
+            span_id: record.span_id,
+            scope: current.scope,
+        }
+    }
+
+    /// Sets an attribute; `None` leaves it as it is.
+    pub fn set_attribute(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
+        if let Some(record) = &mut self.record {
+            record.attributes.set(key, value);
+        }
+    }
+
+    /// Sets what went into the operation.
+    pub fn set_input(&mut self, input: impl Into<Value>) {
+        self.put(key::INPUT, input);
+    }
+
+    /// Sets what came out of it.
+    pub fn set_output(&mut self, output: impl Into<Value>) {
+        self.put(key::OUTPUT, output);
+    }
+
+    /// Sets the model that answered.
+    pub fn set_model(&mut self, model: impl Into<Value>) {
+        self.put(key::RESPONSE_MODEL, model);
+    }
+
+    /// Sets the tokens that were used.
+    pub fn set_usage(&mut self, usage: Usage) {
+        self.put(key::USAGE, usage);
+    }
+
+    /// Sets what it cost. Langfuse then computes nothing itself.
+    pub fn set_cost(&mut self, cost: Cost) {
+        self.put(key::COST, cost);
+    }
+
+    /// Sets what it is to Langfuse.
+    pub fn set_observation(&mut self, observation: ObservationType) {
+        if let Some(record) = &mut self.record {
+            record.observation = observation;
+        }
+    }
+
+    /// Sets how loudly it speaks.
+    pub fn set_level(&mut self, level: Level) {
+        if let Some(record) = &mut self.record {
+            record.level = level;
+        }
+    }
+
+    /// Sets how it ended, and why. An error also sets the level.
+    pub fn set_status(&mut self, status: Status, message: impl Into<Value>) {
+        if let Some(record) = &mut self.record {
+            record.status = status;
+            if status == Status::Error {
+                record.level = Level::Error;
+            }
+            record.attributes.put(key::STATUS_MESSAGE, message.into());
+        }
+    }
+
+    /// Marks the span as failed with the message of `error`.
+    ///
+    /// The text is what `{error:#}` prints (for `anyhow` and `eyre` that includes the causes), cut
+    /// at 2,000 bytes. An error that quotes a prompt puts it there.
+    pub fn record_error(&mut self, error: &(impl Display + ?Sized)) {
+        if self.record.is_some() {
+            let message = cut(error);
+            self.set_status(Status::Error, message);
+        }
+    }
+
+    fn put(&mut self, key: &'static str, value: impl Into<Value>) {
+        if let Some(record) = &mut self.record {
+            record.attributes.put(key, value.into());
+        }
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.record {
+            Some(record) => record.fmt(f),
+            None => f.write_str("Span(off)"),
+        }
+    }
+}
+
+/// Prints into a text that stops growing at the limit, so that a huge message costs little.
+fn cut(error: &(impl Display + ?Sized)) -> String {
+    struct Limited(String);
+
+    impl fmt::Write for Limited {
+        fn write_str(&mut self, s: &str) -> fmt::Result {
+            let room = MAX_STATUS_MESSAGE_BYTES - self.0.len();
+            if s.len() <= room {
+                self.0.push_str(s);
+                return Ok(());
+            }
+            let end = (0..=room).rev().find(|&at| s.is_char_boundary(at));
+            self.0.push_str(&s[..end.unwrap_or(0)]);
+            Err(fmt::Error)
+        }
+    }
+
+    let mut message = Limited(String::new());
+    if write!(message, "{error:#}").is_err() {
+        message.0.push('…');
+    }
+    message.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_takes_no_more_room_than_its_record() {
+        assert_eq!(size_of::<Span>(), size_of::<Record>());
+    }
+
+    #[test]
+    fn a_long_message_is_cut_at_a_character_and_marked() {
+        let message = cut(&"é".repeat(5_000));
+
+        assert!(message.len() <= MAX_STATUS_MESSAGE_BYTES + '…'.len_utf8());
+        assert!(message.ends_with("é…"));
+        assert_eq!(cut("short"), "short");
+    }
+}

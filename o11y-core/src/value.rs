@@ -1,0 +1,267 @@
+//! A value of an attribute, and the conversions into it from every natural Rust type.
+
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use compact_str::{CompactString, ToCompactString as _};
+use serde::Serialize;
+
+use crate::generation::{Cost, Usage};
+
+mod json;
+
+/// The value of an attribute, an input or an output.
+///
+/// Made by `into()` from text, numbers, `bool`, `Option` (`None` is left out) and from a reference
+/// to anything [`Serialize`], which becomes JSON text (a text at the top stays unquoted).
+/// Text of up to 24 bytes is kept inline; a longer `String` and an `Arc<str>` are moved, not
+/// copied; borrowed text is copied.
+///
+/// | from | becomes |
+/// |---|---|
+/// | `&str`, `String`, `Cow<str>`, `Arc<str>`, `char` | text |
+/// | integers that fit `i64` | integer |
+/// | larger integers | text of their digits |
+/// | `f32`, `f64` | number; NaN and infinities the text `NaN`, `inf`, `-inf` |
+/// | `Option<T>` | what `T` becomes; `None` leaves the attribute out |
+/// | `&T` where `T: Serialize` | numbers, `bool` and text as above, everything else JSON text |
+///
+/// ```
+/// use o11y_core::{Value, ValueRef};
+///
+/// assert_eq!(Value::from(1).as_ref(), ValueRef::Int(1));
+/// assert_eq!(Value::from(&vec!["a", "b"]).as_ref(), ValueRef::Text(r#"["a","b"]"#));
+/// assert_eq!(Value::from(None::<bool>).as_ref(), ValueRef::Null);
+/// ```
+#[derive(Clone, PartialEq)]
+pub struct Value(Repr);
+
+/// The 24 bytes of a value: every variant lies beside the inline text's unused last byte.
+#[derive(Clone, PartialEq)]
+enum Repr {
+    Text(CompactString),
+    Shared(Arc<str>),
+    Int(i64),
+    Float(f64),
+    Bool(bool),
+    Usage(Box<Usage>),
+    Cost(Cost),
+    Null,
+}
+
+/// A look at a [`Value`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum ValueRef<'a> {
+    /// Nothing; such an attribute is not kept.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A finite number.
+    Float(f64),
+    /// Text, or JSON as text.
+    Text(&'a str),
+    /// Tokens by class.
+    Usage(&'a Usage),
+    /// An amount of money.
+    Cost(Cost),
+}
+
+impl Value {
+    /// Looks at the value.
+    #[must_use]
+    pub fn as_ref(&self) -> ValueRef<'_> {
+        match &self.0 {
+            Repr::Text(text) => ValueRef::Text(text),
+            Repr::Shared(text) => ValueRef::Text(text),
+            Repr::Int(number) => ValueRef::Int(*number),
+            Repr::Float(number) => ValueRef::Float(*number),
+            Repr::Bool(yes) => ValueRef::Bool(*yes),
+            Repr::Usage(usage) => ValueRef::Usage(usage),
+            Repr::Cost(cost) => ValueRef::Cost(*cost),
+            Repr::Null => ValueRef::Null,
+        }
+    }
+
+    /// The text, if it is one.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        match self.as_ref() {
+            ValueRef::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The whole number, if it is one.
+    #[must_use]
+    pub fn as_i64(&self) -> Option<i64> {
+        match self.0 {
+            Repr::Int(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// The whole number, if it is one and not negative: a count of tokens, a size.
+    #[must_use]
+    pub fn as_u64(&self) -> Option<u64> {
+        self.as_i64().and_then(|number| number.try_into().ok())
+    }
+
+    /// The number, whole or not.
+    #[must_use]
+    pub fn as_f64(&self) -> Option<f64> {
+        match self.0 {
+            Repr::Float(number) => Some(number),
+            #[expect(clippy::cast_precision_loss, reason = "a reader of f64 asked for it")]
+            Repr::Int(number) => Some(number as f64),
+            _ => None,
+        }
+    }
+
+    /// The truth value, if it is one.
+    #[must_use]
+    pub fn as_bool(&self) -> Option<bool> {
+        match self.0 {
+            Repr::Bool(yes) => Some(yes),
+            _ => None,
+        }
+    }
+
+    /// Whether there is nothing to keep.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        matches!(self.0, Repr::Null)
+    }
+
+    /// The bytes that it holds outside of itself; inline text counts as none.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match &self.0 {
+            Repr::Text(text) if text.is_heap_allocated() => text.len(),
+            Repr::Shared(text) => text.len(),
+            _ => 0,
+        }
+    }
+
+    pub(crate) const fn null() -> Self {
+        Self(Repr::Null)
+    }
+
+    /// Text for a float that JSON and OTLP have no number for.
+    fn from_float(number: f64) -> Self {
+        if number.is_finite() {
+            Self(Repr::Float(number))
+        } else {
+            Self(Repr::Text(number.to_compact_string()))
+        }
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Text may be a prompt or an answer, which no log should show.
+        match self.as_ref() {
+            ValueRef::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            other => other.fmt(f),
+        }
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self(Repr::Text(CompactString::from(text)))
+    }
+}
+
+impl From<Arc<str>> for Value {
+    fn from(text: Arc<str>) -> Self {
+        Self(Repr::Shared(text))
+    }
+}
+
+impl From<Cow<'_, str>> for Value {
+    fn from(text: Cow<'_, str>) -> Self {
+        match text {
+            Cow::Borrowed(text) => Self::from(text),
+            Cow::Owned(text) => Self::from(text),
+        }
+    }
+}
+
+impl From<char> for Value {
+    fn from(character: char) -> Self {
+        Self(Repr::Text(character.to_compact_string()))
+    }
+}
+
+impl From<bool> for Value {
+    fn from(yes: bool) -> Self {
+        Self(Repr::Bool(yes))
+    }
+}
+
+impl From<f64> for Value {
+    fn from(number: f64) -> Self {
+        Self::from_float(number)
+    }
+}
+
+impl From<f32> for Value {
+    fn from(number: f32) -> Self {
+        Self::from_float(number.into())
+    }
+}
+
+impl From<Usage> for Value {
+    fn from(usage: Usage) -> Self {
+        Self(Repr::Usage(Box::new(usage)))
+    }
+}
+
+impl From<Cost> for Value {
+    fn from(cost: Cost) -> Self {
+        Self(Repr::Cost(cost))
+    }
+}
+
+impl<T: Into<Self>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::null(), Into::into)
+    }
+}
+
+/// Also the way of `&str`: its `Serialize` calls `serialize_str`, which copies the text.
+impl<T: Serialize + ?Sized> From<&T> for Value {
+    fn from(value: &T) -> Self {
+        json::value_of(value)
+    }
+}
+
+macro_rules! from_small_integers {
+    ($($integer:ty),+) => {$(
+        impl From<$integer> for Value {
+            fn from(number: $integer) -> Self {
+                Self(Repr::Int(i64::from(number)))
+            }
+        }
+    )+};
+}
+
+macro_rules! from_large_integers {
+    ($($integer:ty),+) => {$(
+        impl From<$integer> for Value {
+            fn from(number: $integer) -> Self {
+                i64::try_from(number).map_or_else(
+                    |_| Self(Repr::Text(number.to_compact_string())),
+                    |number| Self(Repr::Int(number)),
+                )
+            }
+        }
+    )+};
+}
+
+from_small_integers!(i8, i16, i32, i64, u8, u16, u32);
+from_large_integers!(i128, isize, u64, u128, usize);
+
+#[cfg(test)]
+mod tests;

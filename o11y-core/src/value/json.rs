@@ -1,0 +1,174 @@
+//! `Serialize` to a value: scalars stay what they are, all else becomes JSON text.
+
+use std::fmt;
+
+use compact_str::CompactString;
+use serde::ser::{self, Impossible, Serialize};
+
+use super::{Repr, Value};
+
+/// What stands in place of a value that could not be serialised.
+const NOT_SERIALISABLE: &str = "<value could not be serialised>";
+
+/// Turns anything serialisable into a value.
+///
+/// A scalar is taken as it is. Whatever else there is stops the first attempt at its first step
+/// and is written as JSON from the start, so nothing is built twice.
+pub(super) fn value_of<T: Serialize + ?Sized>(value: &T) -> Value {
+    if let Ok(scalar) = value.serialize(Scalar) {
+        return scalar;
+    }
+    match serde_json::to_string(value) {
+        Ok(json) => Value::from(json),
+        // The reason may quote content, so only the fact is kept.
+        Err(_) => Value(Repr::Text(CompactString::const_new(NOT_SERIALISABLE))),
+    }
+}
+
+/// A serializer that takes scalars only.
+struct Scalar;
+
+/// Says that a value is not a scalar.
+#[derive(Debug)]
+struct NotScalar;
+
+impl fmt::Display for NotScalar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a scalar")
+    }
+}
+
+impl std::error::Error for NotScalar {}
+
+impl ser::Error for NotScalar {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self
+    }
+}
+
+/// A method for each kind of number, all of them `From` in the parent module.
+macro_rules! scalars {
+    ($($method:ident: $scalar:ty),+ $(,)?) => {$(
+        fn $method(self, v: $scalar) -> Result<Value, NotScalar> {
+            Ok(Value::from(v))
+        }
+    )+};
+}
+
+impl ser::Serializer for Scalar {
+    type Ok = Value;
+    type Error = NotScalar;
+    type SerializeSeq = Impossible<Value, NotScalar>;
+    type SerializeTuple = Impossible<Value, NotScalar>;
+    type SerializeTupleStruct = Impossible<Value, NotScalar>;
+    type SerializeTupleVariant = Impossible<Value, NotScalar>;
+    type SerializeMap = Impossible<Value, NotScalar>;
+    type SerializeStruct = Impossible<Value, NotScalar>;
+    type SerializeStructVariant = Impossible<Value, NotScalar>;
+
+    scalars! {
+        serialize_bool: bool, serialize_char: char, serialize_f32: f32, serialize_f64: f64,
+        serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
+        serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64,
+        serialize_i128: i128, serialize_u128: u128,
+    }
+
+    fn serialize_str(self, v: &str) -> Result<Value, NotScalar> {
+        Ok(Value(Repr::Text(CompactString::new(v))))
+    }
+
+    fn serialize_none(self) -> Result<Value, NotScalar> {
+        Ok(Value::null())
+    }
+
+    fn serialize_unit(self) -> Result<Value, NotScalar> {
+        Ok(Value::null())
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Value, NotScalar> {
+        value.serialize(self)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        value: &T,
+    ) -> Result<Value, NotScalar> {
+        value.serialize(self)
+    }
+
+    fn serialize_unit_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        variant: &'static str,
+    ) -> Result<Value, NotScalar> {
+        Ok(Value(Repr::Text(CompactString::const_new(variant))))
+    }
+
+    fn serialize_bytes(self, _: &[u8]) -> Result<Value, NotScalar> {
+        Err(NotScalar)
+    }
+
+    fn serialize_unit_struct(self, _: &'static str) -> Result<Value, NotScalar> {
+        Ok(Value::null())
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: &T,
+    ) -> Result<Value, NotScalar> {
+        Err(NotScalar)
+    }
+
+    fn serialize_seq(self, _: Option<usize>) -> Result<Self::SerializeSeq, NotScalar> {
+        Err(NotScalar)
+    }
+
+    fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, NotScalar> {
+        Err(NotScalar)
+    }
+
+    fn serialize_tuple_struct(
+        self,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeTupleStruct, NotScalar> {
+        Err(NotScalar)
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeTupleVariant, NotScalar> {
+        Err(NotScalar)
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, NotScalar> {
+        Err(NotScalar)
+    }
+
+    fn serialize_struct(
+        self,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeStruct, NotScalar> {
+        Err(NotScalar)
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeStructVariant, NotScalar> {
+        Err(NotScalar)
+    }
+}

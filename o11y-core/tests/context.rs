@@ -1,0 +1,396 @@
+//! Spans nest as the code does: in closures, tasks, threads, and through errors and panics.
+
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::mpsc,
+};
+
+use o11y_core::{
+    Context, Level, ObservationType, SpanSpec, Status, TraceAttributes, TraceId, attributes, event,
+};
+
+#[path = "support/memory.rs"]
+mod memory;
+use memory::memory;
+
+/// Runs `f` in a root span and returns its trace.
+fn traced(f: impl FnOnce()) -> TraceId {
+    memory();
+    Context::with_span("root", |span| {
+        f();
+        span.context().trace_id().expect("telemetry is on")
+    })
+}
+
+async fn traced_async(f: impl AsyncFnOnce()) -> TraceId {
+    memory();
+    Context::with_span_async("root", async |span| {
+        f().await;
+        span.context().trace_id().expect("telemetry is on")
+    })
+    .await
+}
+
+fn assert_send<T: Send>(value: T) -> T {
+    value
+}
+
+#[test]
+fn closures_nest_and_return_their_value() {
+    let trace = traced(|| {
+        let sum = Context::with_span("outer", |span| {
+            span.set_attribute("k", 1);
+            Context::with_span("inner", |_span| 1) + Context::with_span("sibling", |_span| 2)
+        });
+        assert_eq!(sum, 3);
+    });
+
+    assert_eq!(
+        memory().outline(trace),
+        "span root\n  span outer\n    span inner\n    span sibling\n"
+    );
+}
+
+#[test]
+fn an_error_marks_its_span_and_is_returned_as_it_is() {
+    let trace = traced(|| {
+        let refused = Context::try_with_span("parse", |_span| "x".parse::<u8>());
+        assert_eq!(refused, "x".parse::<u8>());
+    });
+
+    memory().look(trace, "parse", |record| {
+        assert_eq!(record.status(), Status::Error);
+        assert_eq!(record.level(), Level::Error);
+        assert_eq!(
+            record.status_message(),
+            Some("invalid digit found in string")
+        );
+    });
+    memory().look(trace, "root", |record| {
+        assert_eq!(record.status(), Status::Unset);
+    });
+}
+
+#[test]
+fn the_causes_of_an_anyhow_error_are_part_of_the_message() {
+    use anyhow::Context as _;
+
+    let trace = traced(|| {
+        let _failed = Context::try_with_span("read", |_span| -> anyhow::Result<u8> {
+            "x".parse::<u8>().context("no number of cups")
+        });
+    });
+
+    memory().look(trace, "read", |record| {
+        assert_eq!(
+            record.status_message(),
+            Some("no number of cups: invalid digit found in string")
+        );
+    });
+}
+
+#[test]
+fn a_panic_marks_every_span_it_passes_and_goes_on() {
+    let trace = traced(|| {
+        let missing = String::from("beans");
+        let caught = catch_unwind(AssertUnwindSafe(|| {
+            Context::with_span("outer", |_span| {
+                Context::with_span("inner", |_span| panic!("out of {missing}"))
+            })
+        }));
+        let payload = caught.expect_err("the panic goes on");
+        assert_eq!(
+            payload.downcast_ref::<String>().map(String::as_str),
+            Some("out of beans")
+        );
+        Context::with_span("after", |_span| ());
+    });
+
+    assert_eq!(
+        memory().outline(trace),
+        "span root\n  span after\n  span outer [ERROR]\n    span inner [ERROR]\n"
+    );
+    memory().look(trace, "inner", |record| {
+        assert_eq!(record.status_message(), Some("panicked: out of beans"));
+    });
+}
+
+#[test]
+fn nothing_is_current_outside_of_a_span() {
+    memory();
+
+    assert_eq!(Context::current().trace_id(), None);
+    let first = traced(|| ());
+    let second = traced(|| ());
+    assert_ne!(first, second);
+}
+
+#[test]
+fn a_context_carried_to_a_thread_makes_its_spans_children() {
+    let trace = traced(|| {
+        let here = Context::current();
+        std::thread::scope(|scope| {
+            for name in ["a", "b"] {
+                let here = here.clone();
+                scope.spawn(move || {
+                    here.run(|| Context::with_span(name, |_span| ()));
+                    assert_eq!(Context::current().span_id(), None);
+                });
+            }
+        });
+    });
+
+    assert_eq!(memory().outline(trace), "span root\n  span a\n  span b\n");
+}
+
+#[test]
+fn trace_attributes_reach_the_open_span_and_all_below_but_not_its_siblings() {
+    let trace = traced(|| {
+        Context::with_span("inside", |_span| {
+            let visit = TraceAttributes::new().user("gus").tag("a");
+            Context::with_trace(visit, || {
+                Context::with_trace(TraceAttributes::new().tag("b"), || {
+                    Context::with_span("below", |_span| event("told", attributes! {}));
+                });
+            });
+        });
+        Context::with_span("beside", |_span| ());
+    });
+
+    let seen = |name: &str| {
+        memory().look(trace, name, |record| {
+            record.trace_attributes().map(|attributes| {
+                let tags: Vec<_> = attributes.tags().map(str::to_owned).collect();
+                (attributes.get_user().map(str::to_owned), tags)
+            })
+        })
+    };
+    let expected = Some((Some("gus".to_owned()), vec!["a".to_owned(), "b".to_owned()]));
+    for name in ["inside", "below", "told"] {
+        assert_eq!(seen(name), expected, "{name}");
+    }
+    assert_eq!(seen("beside"), None);
+    assert_eq!(seen("root"), None);
+}
+
+#[test]
+fn an_event_inside_a_span_becomes_an_instant_observation() {
+    let trace = traced(|| event("react.iteration_complete", attributes! { "iteration" => 1 }));
+    event("outside.of_any_span", attributes! {});
+
+    memory().look(trace, "react.iteration_complete", |record| {
+        assert_eq!(record.observation(), ObservationType::Event);
+        assert!(record.duration().is_zero());
+        assert_eq!(
+            record
+                .attribute("iteration")
+                .and_then(|value| value.as_i64()),
+            Some(1)
+        );
+    });
+}
+
+#[test]
+fn a_description_in_full_reaches_the_record() {
+    let spec = SpanSpec::new(String::from("search"))
+        .observation(ObservationType::Retriever)
+        .level(Level::Debug)
+        .attribute("top_k", 3)
+        .input(&["flat", "white"][..]);
+    let trace = traced(|| Context::with_span(spec, |span| span.set_output("found")));
+
+    memory().look(trace, "search", |record| {
+        assert_eq!(record.observation(), ObservationType::Retriever);
+        assert_eq!(record.level(), Level::Debug);
+        let text = |key| record.attribute(key).and_then(|value| value.as_str());
+        assert_eq!(text(o11y_core::key::INPUT), Some(r#"["flat","white"]"#));
+        assert_eq!(text(o11y_core::key::OUTPUT), Some("found"));
+    });
+}
+
+#[tokio::test]
+async fn async_closures_nest_and_siblings_never_see_each_other() {
+    let trace = traced_async(async || {
+        let branch = |name: &'static str, child: &'static str| {
+            Context::with_span_async(name, async move |_span| {
+                tokio::task::yield_now().await;
+                Context::with_span_async(child, async |_span| tokio::task::yield_now().await).await;
+                tokio::task::yield_now().await;
+            })
+        };
+        tokio::join!(branch("a", "a.child"), branch("b", "b.child"));
+        Context::with_span("after", |_span| ());
+    })
+    .await;
+
+    assert_eq!(
+        memory().outline(trace),
+        "span root\n  span a\n    span a.child\n  span after\n  span b\n    span b.child\n"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_spawned_task_keeps_the_parent_that_the_call_was_made_in() {
+    let trace = traced_async(async || {
+        let spawned = tokio::spawn(Context::with_span_async("spawned", async |_span| {
+            tokio::task::yield_now().await;
+            Context::with_span("child", |_span| ());
+        }));
+        let wrapped = tokio::spawn(Context::current().wrap(async {
+            tokio::task::yield_now().await;
+            Context::with_span("wrapped", |_span| ());
+        }));
+        spawned.await.unwrap();
+        wrapped.await.unwrap();
+    })
+    .await;
+
+    assert_eq!(
+        memory().outline(trace),
+        "span root\n  span spawned\n    span child\n  span wrapped\n"
+    );
+}
+
+#[tokio::test]
+async fn the_futures_are_send_and_carry_borrowed_and_moved_state() {
+    let borrowed = String::from("borrowed");
+    let moved = String::from("moved");
+    let trace = traced_async(async || {
+        let outcome = assert_send(Context::try_with_span_async(
+            "fallible",
+            async |span| -> anyhow::Result<usize> {
+                span.set_attribute("borrowed", &borrowed);
+                tokio::task::yield_now().await;
+                drop(moved);
+                anyhow::bail!("no milk")
+            },
+        ))
+        .await;
+        assert_eq!(outcome.unwrap_err().to_string(), "no milk");
+        let visit = TraceAttributes::new().user("ada");
+        assert_send(Context::with_trace_async(visit, async || {
+            tokio::task::yield_now().await;
+            Context::with_span("of ada", |_span| ());
+        }))
+        .await;
+    })
+    .await;
+
+    memory().look(trace, "fallible", |record| {
+        assert_eq!(record.status_message(), Some("no milk"));
+    });
+    for name in ["of ada", "root"] {
+        memory().look(trace, name, |record| {
+            let user = record
+                .trace_attributes()
+                .and_then(TraceAttributes::get_user);
+            assert_eq!(user, Some("ada"), "{name}");
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_future_dropped_half_way_ends_its_span_as_cancelled() {
+    let (sender, receiver) = mpsc::channel();
+    let trace = traced_async(async || {
+        let endless = Context::with_span_async("endless", async |_span| {
+            Context::with_span_async("inner", async |_span| {
+                let _on_drop = OnDrop(sender);
+                std::future::pending::<()>().await;
+            })
+            .await;
+        });
+        tokio::select! {
+            () = endless => unreachable!("it has no end"),
+            () = tokio::task::yield_now() => {}
+        }
+        Context::with_span("after", |_span| ());
+    })
+    .await;
+
+    assert_eq!(
+        memory().outline(trace),
+        "span root\n  span after\n  span endless\n    span inner\n"
+    );
+    memory().look(trace, "inner", |record| {
+        assert_eq!(record.status_message(), Some("cancelled"));
+        assert_eq!(record.level(), Level::Warning);
+        // The destructor of what the future held ran inside of its span.
+        assert_eq!(receiver.recv(), Ok(Some(record.span_id())));
+    });
+}
+
+/// Tells which span was current when it was dropped.
+struct OnDrop(mpsc::Sender<Option<o11y_core::SpanId>>);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        self.0.send(Context::current().span_id()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_a_task_marks_its_span_with_the_message() {
+    let trace = traced_async(async || {
+        let panicking = Context::with_span_async("task", async |_span| {
+            tokio::task::yield_now().await;
+            panic!("out of beans")
+        });
+        let joined: Result<(), _> = tokio::spawn(panicking).await;
+        assert!(joined.unwrap_err().is_panic());
+    })
+    .await;
+
+    memory().look(trace, "task", |record| {
+        assert_eq!(record.status_message(), Some("panicked: out of beans"));
+        assert_eq!(record.status(), Status::Error);
+    });
+}
+
+#[tokio::test]
+async fn the_clock_of_a_future_starts_at_its_first_poll() {
+    let trace = traced_async(async || {
+        let late = Context::with_span_async("late", async |_span| ());
+        Context::with_span("early", |_span| ());
+        late.await;
+    })
+    .await;
+
+    let anchor = o11y_core::Anchor::now();
+    let early_end = memory().look(trace, "early", |record| record.end_unix_nanos(&anchor));
+    let late_start = memory().look(trace, "late", |record| record.start_unix_nanos(&anchor));
+    assert!(late_start >= early_end);
+}
+
+#[test]
+fn a_future_made_but_never_polled_leaves_no_span() {
+    let trace = traced(|| drop(Context::with_span_async("never", async |_span| ())));
+
+    assert_eq!(memory().outline(trace), "span root\n");
+}
+
+#[test]
+fn spans_opened_in_a_destructor_of_a_thread_local_do_no_harm() {
+    struct Late;
+    impl Drop for Late {
+        fn drop(&mut self) {
+            Context::with_span("late", |_span| event("later", attributes! {}));
+        }
+    }
+    thread_local!(static LATE: Late = const { Late });
+
+    memory();
+    std::thread::scope(|scope| {
+        scope.spawn(|| LATE.with(|_late| ()));
+    });
+}
+
+#[test]
+fn a_context_is_send_and_sync_and_its_futures_need_no_runtime() {
+    fn check<T: Send + Sync>() {}
+    fn future<F: Future + Send>(_: F) {}
+
+    check::<Context>();
+    future(Context::with_span_async("x", async |_span| 1));
+}

@@ -1,0 +1,202 @@
+//! A model call tells its end exactly once, whatever happens, and a veto stops it.
+
+use std::sync::{Arc, Mutex};
+
+use o11y_core::{
+    Context, Cost, Event, EventBus, Generation, GenerationError, ObservationType, Status, TraceId,
+    Usage, Value, ValueRef, Veto, events, key,
+};
+use serde_json::json;
+
+#[path = "support/memory.rs"]
+mod memory;
+use memory::memory;
+
+/// The events of the calls to one model, as lines.
+struct Heard {
+    lines: Arc<Mutex<Vec<String>>>,
+    _subscription: o11y_core::Subscription,
+}
+
+impl Heard {
+    fn of(bus: &EventBus, model: &'static str) -> Self {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let writing = Arc::clone(&lines);
+        let subscription = bus.subscribe("*", move |event: &Event| {
+            if event.attribute(key::REQUEST_MODEL).and_then(Value::as_str) == Some(model) {
+                let tokens = event.attribute(key::TOTAL_TOKENS).and_then(Value::as_u64);
+                let error = event.attribute(key::ERROR_TYPE).and_then(Value::as_str);
+                let line = [
+                    Some(event.name().to_owned()),
+                    tokens.map(|tokens| tokens.to_string()),
+                    error.map(str::to_owned),
+                ];
+                let line: Vec<_> = line.into_iter().flatten().collect();
+                writing.lock().unwrap().push(line.join(" "));
+            }
+        });
+        Self {
+            lines,
+            _subscription: subscription,
+        }
+    }
+
+    fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
+    }
+}
+
+fn root<R>(f: impl FnOnce() -> R) -> (TraceId, R) {
+    memory();
+    Context::with_span("root", |span| {
+        let result = f();
+        (span.context().trace_id().expect("telemetry is on"), result)
+    })
+}
+
+fn answer() -> serde_json::Value {
+    json!({
+        "id": "chatcmpl-1",
+        "model": "gpt-4o-mini-2024-07-18",
+        "choices": [{
+            "index": 0, "finish_reason": "stop",
+            "message": {"role": "assistant", "content": "A flat white."}
+        }],
+        "usage": {
+            "prompt_tokens": 31, "completion_tokens": 5, "total_tokens": 36,
+            "prompt_tokens_details": {"cached_tokens": 8}
+        }
+    })
+}
+
+#[test]
+fn an_answer_is_noted_and_told_once() {
+    let heard = Heard::of(events(), "told-once");
+    let (trace, said) = root(|| {
+        let request = Generation::new("openai", "told-once")
+            .input("What shall I drink?")
+            .temperature(0.5)
+            .estimate(200);
+        Context::generation_blocking(request, |call| -> anyhow::Result<&str> {
+            call.record_response(&answer());
+            call.set_cost(Cost::usd(0.000_012));
+            Ok("said")
+        })
+    });
+
+    assert_eq!(said.unwrap(), "said");
+    assert_eq!(
+        heard.lines(),
+        ["llm.request", "llm.generate 36", "lm.tokens"]
+    );
+    memory().look(trace, "llm.generate", |record| {
+        assert_eq!(record.observation(), ObservationType::Generation);
+        let text = |key| record.attribute(key).and_then(Value::as_str);
+        assert_eq!(text(key::RESPONSE_MODEL), Some("gpt-4o-mini-2024-07-18"));
+        assert_eq!(text(key::OUTPUT), Some("A flat white."));
+        assert_eq!(text(key::FINISH_REASONS), Some(r#"["stop"]"#));
+        assert_eq!(
+            record.attribute(key::USAGE).map(Value::as_ref),
+            Some(ValueRef::Usage(&Usage::new().input(23).cached(8).output(5)))
+        );
+    });
+    assert_eq!(
+        memory().outline(trace),
+        "span root\n  generation llm.generate\n"
+    );
+}
+
+#[test]
+fn a_veto_stops_the_call_before_it_is_made() {
+    let heard = Heard::of(events(), "vetoed");
+    let _guard = events().subscribe("llm.request", |event: &Event| {
+        match event.attribute(key::REQUEST_MODEL).and_then(Value::as_str) {
+            Some("vetoed") => Err(Veto::new("the budget is used up")),
+            _ => Ok(()),
+        }
+    });
+
+    let (trace, refused) = root(|| {
+        Context::generation_blocking(
+            Generation::new("openai", "vetoed"),
+            |_call| -> Result<(), GenerationError<std::io::Error>> { unreachable!("refused") },
+        )
+    });
+
+    assert!(matches!(refused, Err(GenerationError::Vetoed(_))));
+    assert_eq!(heard.lines(), ["llm.request", "llm.vetoed vetoed"]);
+    memory().look(trace, "llm.generate", |record| {
+        assert_eq!(record.status(), Status::Error);
+        assert_eq!(
+            record.status_message(),
+            Some("vetoed by the subscriber of `llm.request`: the budget is used up")
+        );
+    });
+}
+
+#[test]
+fn a_veto_after_the_answer_does_not_throw_it_away() {
+    let _late = events().subscribe("llm.generate", |event: &Event| {
+        match event.attribute(key::REQUEST_MODEL).and_then(Value::as_str) {
+            Some("too-late") => Err(Veto::new("too late")),
+            _ => Ok(()),
+        }
+    });
+    let before = events().ignored_vetoes();
+
+    let (_, answer) = root(|| {
+        Context::generation_blocking(
+            Generation::new("openai", "too-late"),
+            |_call| -> anyhow::Result<u8> { Ok(1) },
+        )
+    });
+
+    assert_eq!(answer.unwrap(), 1);
+    assert!(events().ignored_vetoes() > before);
+}
+
+#[tokio::test]
+async fn every_way_out_of_a_call_is_told_exactly_once() {
+    memory();
+    let heard = Heard::of(events(), "ways-out");
+    let request = || Generation::new("openai", "ways-out");
+
+    let failed = Context::generation(request(), async |call| -> anyhow::Result<()> {
+        call.set_usage(Usage::new().input(7));
+        anyhow::bail!("status 500")
+    })
+    .await;
+    assert_eq!(failed.unwrap_err().to_string(), "status 500");
+
+    let cancelled = Context::generation(request(), async |_call| -> anyhow::Result<()> {
+        std::future::pending().await
+    });
+    tokio::select! {
+        _ = cancelled => unreachable!("it has no end"),
+        () = tokio::task::yield_now() => {}
+    }
+
+    let panicking = Context::generation(request(), async |_call| -> anyhow::Result<()> {
+        panic!("out of beans")
+    });
+    assert!(tokio::spawn(panicking).await.unwrap_err().is_panic());
+
+    // Made, but never polled: nothing was asked, so nothing is told.
+    drop(Context::generation(
+        request(),
+        async |_call| -> anyhow::Result<()> { Ok(()) },
+    ));
+
+    assert_eq!(
+        heard.lines(),
+        [
+            "llm.request",
+            "llm.error 7 error",
+            "lm.tokens error",
+            "llm.request",
+            "llm.error cancelled",
+            "llm.request",
+            "llm.error cancelled",
+        ]
+    );
+}
