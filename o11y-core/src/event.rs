@@ -210,7 +210,7 @@ impl Vetoed {
 
     /// The reason.
     #[must_use]
-    pub fn cause(&self) -> &(dyn Error + Send + Sync + 'static) {
+    pub fn reason(&self) -> &(dyn Error + Send + Sync + 'static) {
         &*self.cause
     }
 }

@@ -168,7 +168,7 @@ pub(crate) fn happened(event: Event, vetoed: Option<&Vetoed>) {
     record.scope = current::with(|current| current.span_scope().cloned());
     if let Some(vetoed) = vetoed {
         record.level = Level::Warning;
-        let message = format!("{vetoed}: {}", vetoed.cause());
+        let message = format!("{vetoed}: {}", vetoed.reason());
         record.attributes.put(key::STATUS_MESSAGE, message.into());
     }
     ended(&mut Some(record));

@@ -1,5 +1,7 @@
 //! Spans nest as the code does: in closures, tasks, threads, and through errors and panics.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
+
 use std::{
     future::Future,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -185,7 +187,7 @@ fn an_event_inside_a_span_becomes_an_instant_observation() {
         assert_eq!(
             record
                 .attribute("iteration")
-                .and_then(|value| value.as_i64()),
+                .and_then(o11y_core::Value::as_i64),
             Some(1)
         );
     });

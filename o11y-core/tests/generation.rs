@@ -1,5 +1,7 @@
 //! A model call tells its end exactly once, whatever happens, and a veto stops it.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
+
 use std::sync::{Arc, Mutex};
 
 use o11y_core::{

@@ -14,7 +14,7 @@ fn writing(log: &Arc<Mutex<Vec<String>>>, label: &str) -> impl Fn(&Event) + use<
     move |event| {
         log.lock()
             .unwrap()
-            .push(format!("{label}:{}", event.name()))
+            .push(format!("{label}:{}", event.name()));
     }
 }
 
@@ -79,7 +79,7 @@ fn a_panicking_handler_is_counted_and_the_others_still_run() {
     let bus = EventBus::new();
     let log = Arc::default();
     let _panicking = bus.subscribe("a", |event: &Event| {
-        assert!(event.name() != "a", "on purpose")
+        assert!(event.name() != "a", "on purpose");
     });
     let _after = bus.subscribe("a", writing(&log, "after"));
 
@@ -100,7 +100,7 @@ fn the_first_veto_is_the_answer_and_everybody_has_heard_the_question() {
     let vetoed = bus.ask(&Event::new("ask.it", attributes! {})).unwrap_err();
 
     assert_eq!(vetoed.pattern(), "ask.*");
-    assert_eq!(vetoed.cause().to_string(), "first");
+    assert_eq!(vetoed.reason().to_string(), "first");
     assert_eq!(*log.lock().unwrap(), ["after:ask.it"]);
 }
 

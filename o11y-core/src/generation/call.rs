@@ -55,7 +55,7 @@ impl<'a> Call<'a> {
                 Ok(())
             }
             Err(vetoed) => {
-                let reason = format!("{vetoed}: {}", vetoed.cause());
+                let reason = format!("{vetoed}: {}", vetoed.reason());
                 self.span.record_error(&reason);
                 self.span.set_attribute(key::ERROR_TYPE, "vetoed");
                 let mut attributes = std::mem::take(&mut self.attributes);

@@ -109,7 +109,7 @@ fn compounds_become_json_text_and_a_text_at_the_top_stays_unquoted() {
     assert_eq!(text(&Mood::Grumpy), "grumpy");
     assert_eq!(text(&Mood::Mixed(3)), r#"{"Mixed":3}"#);
     assert_eq!(text("plain"), "plain");
-    assert_eq!(text(&String::from("plain")), "plain");
+    assert_eq!(text(String::from("plain")), "plain");
 }
 
 #[test]

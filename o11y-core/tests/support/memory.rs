@@ -1,5 +1,7 @@
 //! A sink that keeps what ends, shared by all tests of a binary; each looks at its own trace.
 
+#![expect(clippy::unwrap_used, reason = "only tests use it")]
+
 use std::{
     fmt::Write as _,
     sync::{Arc, LazyLock, Mutex},
