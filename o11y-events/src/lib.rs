@@ -1,1 +1,74 @@
-//! placeholder
+//! Subscribers for the events of `o11y-core`: your own in ten lines, and a token budget that
+//! truly stops a run.
+//!
+//! # Your own subscriber
+//!
+//! A struct, a handler, and one line that says which events it hears:
+//!
+//! ```
+//! use std::sync::{Arc, atomic::{AtomicU64, Ordering::Relaxed}};
+//! use o11y_core::{Event, attributes, event, events};
+//! use o11y_events::{BaseSubscriber, Subscriptions};
+//!
+//! #[derive(Default)]
+//! struct Iterations(AtomicU64);
+//!
+//! impl BaseSubscriber for Iterations {
+//!     fn subscribe(self: &Arc<Self>, subscriptions: &mut Subscriptions<Self>) {
+//!         subscriptions.add_subscription("react.*_complete", |this: &Self, _: &Event| {
+//!             this.0.fetch_add(1, Relaxed);
+//!         });
+//!     }
+//! }
+//!
+//! let iterations = Iterations::default().attach(events());
+//! event("react.iteration_complete", attributes! { "iteration" => 1 });
+//! assert_eq!(iterations.0.load(Relaxed), 1);
+//! ```
+//!
+//! It hears events until the guard that `attach` returns is dropped.
+//!
+//! # A budget that stops a run
+//!
+//! ```
+//! use o11y_core::{Context, Generation, Usage, events};
+//! use o11y_events::{BaseSubscriber, TokenBudgetTracker};
+//!
+//! fn ask(question: &str) -> anyhow::Result<String> {
+//!     Context::generation_blocking(Generation::new("openai", "gpt-4o-mini").input(question), |call| {
+//!         // .. here the model is asked ..
+//!         call.set_usage(Usage::new().input(700).output(400));
+//!         Ok("a flat white".to_owned())
+//!     })
+//! }
+//!
+//! let budget = TokenBudgetTracker::new(2_000).attach(events());
+//!
+//! assert!(ask("What shall I drink?").is_ok());
+//! assert!(ask("And then?").is_ok());
+//! assert!(ask("And after that?").is_err()); // not even sent
+//! assert_eq!(budget.to_string(), "2200 of 2000 tokens used in 2 calls, none left, 1 call refused");
+//! ```
+//!
+//! It holds with telemetry switched off as well: events need no exporter.
+//!
+//! # What happens when
+//!
+//! | | |
+//! |---|---|
+//! | a handler refuses an event that asks (`llm.request`, `try_event`) | the emitter gets the veto as an error |
+//! | a handler refuses an event that only tells | counted by the bus; nothing else |
+//! | a handler panics | counted by the bus; the other handlers still hear the event |
+//! | a handler emits | the event is delivered at once, before the handler goes on |
+//! | the guard is dropped while a handler runs on another thread | that call is finished, no other begins |
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod attached;
+mod subscriber;
+mod token_budget;
+
+pub use self::{
+    attached::Attached,
+    subscriber::{BaseSubscriber, Subscriptions},
+    token_budget::{ModelUsage, TokenBudgetExceeded, TokenBudgetTracker},
+};

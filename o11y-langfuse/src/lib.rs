@@ -1,4 +1,76 @@
-//! placeholder
+//! Exports [`o11y_core`]'s spans to Langfuse.
+//!
+//! ```no_run
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     // LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY switch it on.
+//!     let _telemetry = o11y_langfuse::init()?;
+//!
+//!     o11y_core::Context::with_span("answer", |span| span.set_output("42"));
+//!     Ok(())
+//! } // dropping the guard delivers what waits
+//! ```
+//!
+//! ```text
+//!   the program's threads                  │  the worker thread
+//!                                          │
+//!   span ends ─► bounded queue ════════════╪═► batch ─► encode ─► gzip ─► HTTP ─► Langfuse
+//!                full: the oldest make     │   100 spans or 5 s               │
+//!                room, and are counted     │                               verdict
+//!                                          │              sent again · halved · delivered · lost
+//!   flush, shutdown ── ticket, deadline ──►│
+//! ```
+//!
+//! # What happens when
+//!
+//! | | |
+//! |---|---|
+//! | the queue is full | the oldest spans are lost, counted as `queue_full`; the program does not wait |
+//! | the server is down or slow | the batch in hand is sent again, the same bytes, with growing waits; newer spans queue up |
+//! | the server says 429 | `Retry-After` is honoured |
+//! | one span of a batch is refused | the batch is halved until only that span is lost |
+//! | the keys are refused | said once; spans queue up, and are tried again after five minutes |
+//! | the program ends | dropping the guard delivers within 10 s, or counts what it could not |
+//! | a span ends after that | counted as `after_shutdown` |
+//! | a variable is wrong | [`init`] says which, and what it should look like |
+//!
+//! Every span is accounted for, see [`Stats`]. The library prints nothing: what must be noticed
+//! is said once through the `log` facade.
+//!
+//! # Environment
+#![doc = include_str!("env.md")]
+//!
+//! # Features
+//!
+//! * **`local`**: an embedded receiver that speaks what Langfuse speaks, for examples without an
+//!   account and for tests: [`local`].
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod announce;
+mod api;
+mod config;
+mod encode;
+mod env;
+mod error;
+mod exporter;
+mod gzip;
+mod inbox;
 #[cfg(feature = "local")]
+#[cfg_attr(docsrs, doc(cfg(feature = "local")))]
 pub mod local;
+mod queue;
+mod retry;
+mod schedule;
+mod stats;
+mod telemetry;
+mod transport;
+mod verdict;
+mod wake;
+mod worker;
+
+pub use self::{
+    api::Project,
+    config::{Config, Host, Langfuse, LangfuseBuilder},
+    error::{ApiError, ConfigError},
+    stats::{LossReason, Losses, Stats},
+    telemetry::{Telemetry, init},
+};

@@ -29,6 +29,7 @@ mod observation;
 mod receiver;
 mod request;
 mod route;
+mod server;
 mod state;
 mod trace;
 mod tree;

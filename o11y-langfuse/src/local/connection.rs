@@ -24,7 +24,7 @@ const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 /// has to let go of it, too.
 pub(crate) fn serve(site: &Site, stream: &TcpStream, number: usize) {
     // Every error here means that the client is gone, and nobody is left to hear of it.
-    _ = try_serve(site, stream, number);
+    drop(try_serve(site, stream, number));
 }
 
 fn try_serve(site: &Site, mut stream: &TcpStream, number: usize) -> io::Result<()> {
@@ -62,7 +62,9 @@ fn read_request(
     reader: &mut BufReader<&TcpStream>,
     mut stream: &TcpStream,
 ) -> Result<Option<(Head, Vec<u8>)>, HttpError> {
-    let Some(head) = Head::read(reader)? else { return Ok(None) };
+    let Some(head) = Head::read(reader)? else {
+        return Ok(None);
+    };
     // A client that has not waited for the permission does not need it.
     if head.expects_continue() && reader.buffer().is_empty() {
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
@@ -73,7 +75,9 @@ fn read_request(
 
 /// Refuses a request that has not been read to its end.
 fn refuse_unread(mut stream: &TcpStream, error: &HttpError) -> io::Result<()> {
-    let Some(status) = error.status() else { return Ok(()) };
+    let Some(status) = error.status() else {
+        return Ok(());
+    };
     stream.write_all(&refuse(status, &error.to_string()).to_bytes("", false))?;
 
     // Closing with bytes unread would be a reset, which can overtake the answer. So the client

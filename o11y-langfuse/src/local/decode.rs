@@ -40,18 +40,21 @@ pub(crate) fn decompress<'a>(
 ) -> Result<Cow<'a, [u8]>, DecodeError> {
     match encoding {
         None | Some("" | "identity") => Ok(Cow::Borrowed(wire)),
-        gzip if is_gzip(gzip) => {
-            let mut body = Vec::new();
-            MultiGzDecoder::new(wire)
-                .take(MAX_BODY_BYTES as u64 + 1)
-                .read_to_end(&mut body)
-                .map_err(DecodeError::Gzip)?;
-            if body.len() > MAX_BODY_BYTES {
-                return Err(DecodeError::TooLarge);
-            }
-            Ok(Cow::Owned(body))
-        }
+        gzip if is_gzip(gzip) => gunzip(wire, MAX_BODY_BYTES).map(Cow::Owned),
         Some(other) => Err(DecodeError::Encoding(other.to_owned())),
+    }
+}
+
+fn gunzip(wire: &[u8], limit: usize) -> Result<Vec<u8>, DecodeError> {
+    let mut body = Vec::new();
+    MultiGzDecoder::new(wire)
+        .take(limit as u64 + 1)
+        .read_to_end(&mut body)
+        .map_err(DecodeError::Gzip)?;
+    if body.len() > limit {
+        Err(DecodeError::TooLarge)
+    } else {
+        Ok(body)
     }
 }
 
@@ -61,11 +64,17 @@ pub(crate) struct Export(ExportTraceServiceRequest);
 
 impl Export {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, DecodeError> {
-        ExportTraceServiceRequest::decode(body).map(Self).map_err(DecodeError::Protobuf)
+        ExportTraceServiceRequest::decode(body)
+            .map(Self)
+            .map_err(DecodeError::Protobuf)
     }
 
     fn spans(&self) -> impl Iterator<Item = (&str, &Span)> {
-        let scopes = self.0.resource_spans.iter().flat_map(|resource| &resource.scope_spans);
+        let scopes = self
+            .0
+            .resource_spans
+            .iter()
+            .flat_map(|resource| &resource.scope_spans);
         scopes.flat_map(|scope| {
             let name = scope.scope.as_ref().map_or("", |scope| scope.name.as_str());
             scope.spans.iter().map(move |span| (name, span))
@@ -107,8 +116,13 @@ impl Export {
     pub(crate) fn into_observations(self, now_unix_nanos: u64) -> Vec<Observation> {
         let mut observations = Vec::new();
         for group in self.0.resource_spans {
-            let resource = group.resource.map(|resource| resource.attributes).unwrap_or_default();
-            let Some(resource) = convert_attributes(resource) else { return Vec::new() };
+            let resource = group
+                .resource
+                .map(|resource| resource.attributes)
+                .unwrap_or_default();
+            let Some(resource) = convert_attributes(resource) else {
+                return Vec::new();
+            };
 
             for scoped in group.scope_spans {
                 let scope = scoped.scope.unwrap_or_default();
@@ -162,8 +176,13 @@ fn outline_of(
 
 fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        for nibble in [byte >> 4, byte & 15] {
+            text.push(char::from(DIGITS[usize::from(nibble)]));
+        }
+    }
+    text
 }
 
 #[cfg(test)]

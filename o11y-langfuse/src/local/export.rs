@@ -34,6 +34,7 @@ struct Arrival<'a> {
 
 /// Records an export request and answers it, or does what the script says instead.
 pub(crate) fn receive(site: &Site, head: &Head, wire: &[u8], connection: usize) -> Reply {
+    let mut request = Request::new(head, wire, connection);
     // Decoded before anything is decided: tests want to know what a refused request carried.
     let encoding = head.header("content-encoding");
     let body = decompress(encoding, wire);
@@ -42,10 +43,13 @@ pub(crate) fn receive(site: &Site, head: &Head, wire: &[u8], connection: usize) 
         body_bytes: body.as_deref().map_or(0, <[u8]>::len),
         export: body.and_then(|body: Cow<'_, [u8]>| Export::parse(&body)),
     };
-    let mut request = Request::new(head, wire, connection);
     request.gzip = is_gzip(encoding);
     request.body_bytes = arrival.body_bytes;
-    request.observation_ids = arrival.export.as_ref().map(Export::span_ids).unwrap_or_default();
+    request.observation_ids = arrival
+        .export
+        .as_ref()
+        .map(Export::span_ids)
+        .unwrap_or_default();
 
     let ticket = site.state.admit(request);
     let (reply, stored) = act(site, &ticket, arrival);
@@ -63,32 +67,35 @@ fn act(site: &Site, ticket: &Ticket, arrival: Arrival<'_>) -> (Reply, Vec<Observ
     let answered = |answer| (Reply::Answer(answer), Vec::new());
 
     match &ticket.fault {
-        Fault::Healthy => serve(site, arrival),
         Fault::Status(status) => answered(refuse(*status, "told to refuse")),
         Fault::RetryAfter { status, after } => answered(
             refuse(*status, "told to refuse for a while").with_header("Retry-After", after.clone()),
         ),
-        Fault::TooLarge { limit } if arrival.body_bytes > *limit => {
-            answered(refuse(413, &format!("the body is larger than {limit} bytes")))
-        }
+        Fault::TooLarge { limit } if arrival.body_bytes > *limit => answered(refuse(
+            413,
+            &format!("the body is larger than {limit} bytes"),
+        )),
         Fault::RejectSpan { name }
-            if arrival.export.as_ref().is_ok_and(|export| export.has_span_named(name)) =>
+            if arrival
+                .export
+                .as_ref()
+                .is_ok_and(|export| export.has_span_named(name)) =>
         {
             answered(invalid(&format!("span `{name}` is refused")))
         }
-        Fault::TooLarge { .. } | Fault::RejectSpan { .. } => serve(site, arrival),
+        Fault::Healthy | Fault::TooLarge { .. } | Fault::RejectSpan { .. } => serve(site, arrival),
         Fault::Delay(time) if site.state.hold(ticket, Some(*time)) => serve(site, arrival),
         Fault::Stall if site.state.hold(ticket, None) => serve(site, arrival),
-        // The receiver stops.
-        Fault::Delay(_) | Fault::Stall => nothing_stored(Reply::Close),
         Fault::ResetBeforeAnswer => nothing_stored(Reply::Reset),
         Fault::ResetAfterStoring => (Reply::Reset, serve(site, arrival).1),
-        Fault::CloseBeforeAnswer => nothing_stored(Reply::Close),
+        // A request that is still held has to go because the receiver stops.
+        Fault::CloseBeforeAnswer | Fault::Delay(_) | Fault::Stall => nothing_stored(Reply::Close),
         Fault::Garbage => nothing_stored(Reply::Garbage),
         Fault::TruncatedAnswer => match serve(site, arrival) {
-            (Reply::Answer(answer), stored) => {
-                (Reply::Truncated(answer.with_missing_bytes(MISSING_BYTES)), stored)
-            }
+            (Reply::Answer(answer), stored) => (
+                Reply::Truncated(answer.with_missing_bytes(MISSING_BYTES)),
+                stored,
+            ),
             other => other,
         },
         Fault::Redirect(status) => {
@@ -105,7 +112,11 @@ fn serve(site: &Site, arrival: Arrival<'_>) -> (Reply, Vec<Observation>) {
     match check(site, arrival) {
         Ok(export) => {
             // Opaque on the real server; only that it is JSON and never protobuf matters.
-            let body = if export.is_empty() { json!({}) } else { json!({ "message": "OK" }) };
+            let body = if export.is_empty() {
+                json!({})
+            } else {
+                json!({ "message": "OK" })
+            };
             let stored = export.into_observations(now_unix_nanos());
             (Reply::Answer(Answer::json(200, &body)), stored)
         }
@@ -125,14 +136,18 @@ fn check(site: &Site, arrival: Arrival<'_>) -> Result<Export, Answer> {
     }
     let content_type = head.header("content-type").unwrap_or_default();
     if !content_type.contains("application/x-protobuf") {
-        return Err(invalid(&format!("content type `{content_type}` is not supported")));
+        return Err(invalid(&format!(
+            "content type `{content_type}` is not supported"
+        )));
     }
     let export = arrival.export.map_err(|error| match error {
         DecodeError::TooLarge => refuse(413, &error.to_string()),
         _ => invalid(&with_causes(&error)),
     })?;
     match export.missing_ids() {
-        Some(reasons) => Err(invalid(&format!("the request has invalid spans: {reasons}"))),
+        Some(reasons) => Err(invalid(&format!(
+            "the request has invalid spans: {reasons}"
+        ))),
         None => Ok(export),
     }
 }
@@ -144,7 +159,10 @@ fn invalid(message: &str) -> Answer {
 
 fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    causes
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }
 
 /// Reads a number as JavaScript's `parseInt` does: what follows the digits does not matter.
@@ -157,7 +175,9 @@ fn parse_int(text: &str) -> Option<i64> {
 }
 
 fn now_unix_nanos() -> u64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since_epoch = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX)
 }
 

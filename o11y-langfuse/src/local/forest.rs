@@ -39,7 +39,9 @@ impl<'a> Forest<'a> {
     ) -> Self {
         let mut first_with_id = HashMap::new();
         for (index, observation) in observations.iter().enumerate() {
-            first_with_id.entry(observation.id.as_str()).or_insert(index);
+            first_with_id
+                .entry(observation.id.as_str())
+                .or_insert(index);
         }
         let parent_of = |index: usize| {
             let parent = observations[index].parent_id.as_deref()?;
@@ -53,11 +55,11 @@ impl<'a> Forest<'a> {
 
         let mut tops = Vec::new();
         let mut children = vec![Vec::new(); observations.len()];
-        for index in 0..observations.len() {
+        for (index, is_top) in is_top.iter_mut().enumerate() {
             match parent_of(index) {
-                Some(parent) if !is_top[index] => children[parent].push(index),
+                Some(parent) if !*is_top => children[parent].push(index),
                 _ => {
-                    is_top[index] = true;
+                    *is_top = true;
                     tops.push(index);
                 }
             }
@@ -94,10 +96,7 @@ impl<'a> Forest<'a> {
 }
 
 /// One member of every circle of parents; with these cut off, what is left is a forest.
-fn entrances_of_circles(
-    count: usize,
-    parent_of: impl Fn(usize) -> Option<usize>,
-) -> Vec<usize> {
+fn entrances_of_circles(count: usize, parent_of: impl Fn(usize) -> Option<usize>) -> Vec<usize> {
     let mut entrances = Vec::new();
     let mut seen_from: Vec<Option<usize>> = vec![None; count];
 
@@ -122,7 +121,11 @@ fn entrances_of_circles(
 fn walk(tops: &[usize], children: &[Vec<usize>]) -> impl Iterator<Item = (usize, usize, bool)> {
     let in_reverse = |siblings: &[usize], depth: usize| -> Vec<_> {
         let last = siblings.last().copied();
-        siblings.iter().rev().map(|index| (*index, depth, Some(*index) == last)).collect()
+        siblings
+            .iter()
+            .rev()
+            .map(|index| (*index, depth, Some(*index) == last))
+            .collect()
     };
     let mut stack = in_reverse(tops, 0);
 
@@ -141,15 +144,22 @@ mod tests {
     fn shape(observations: &[Observation]) -> Vec<(&str, usize, Option<Mark>)> {
         let forest = Forest::grow(observations, by_start);
         let shape = forest.branches.iter();
-        shape.map(|branch| (branch.observation.name.as_str(), branch.depth, branch.mark)).collect()
+        shape
+            .map(|branch| (branch.observation.name.as_str(), branch.depth, branch.mark))
+            .collect()
     }
 
     #[test]
     fn an_orphan_and_what_is_below_it_stand_at_the_top() {
-        let arrived =
-            [observation("2", "gone", "orphan", 1), observation("3", "2", "below", 2)];
+        let arrived = [
+            observation("2", "gone", "orphan", 1),
+            observation("3", "2", "below", 2),
+        ];
 
-        assert_eq!(shape(&arrived), [("orphan", 0, Some(Mark::Orphan)), ("below", 1, None)]);
+        assert_eq!(
+            shape(&arrived),
+            [("orphan", 0, Some(Mark::Orphan)), ("below", 1, None)]
+        );
     }
 
     #[test]
@@ -162,7 +172,11 @@ mod tests {
 
         assert_eq!(
             shape(&arrived),
-            [("root", 0, None), ("child", 1, None), ("again", 0, Some(Mark::Duplicate))]
+            [
+                ("root", 0, None),
+                ("child", 1, None),
+                ("again", 0, Some(Mark::Duplicate))
+            ]
         );
     }
 
@@ -191,7 +205,12 @@ mod tests {
         let chain: Vec<_> = (0..50_000_u64)
             .map(|index| {
                 let parent = index.checked_sub(1).map(|parent| parent.to_string());
-                observation(&index.to_string(), &parent.unwrap_or_default(), "link", index)
+                observation(
+                    &index.to_string(),
+                    &parent.unwrap_or_default(),
+                    "link",
+                    index,
+                )
             })
             .collect();
 

@@ -11,7 +11,9 @@ use super::{
 /// Answers 207 with one result for each event, and stores the scores that were taken.
 pub(crate) fn receive(site: &Site, head: &Head, body: &[u8]) -> Answer {
     let allowed = [Access::Project, Access::Scores];
-    if let Err(refusal) = check_method(head, "POST").and_then(|()| check_access(site, head, &allowed)) {
+    if let Err(refusal) =
+        check_method(head, "POST").and_then(|()| check_access(site, head, &allowed))
+    {
         return refusal;
     }
     // Compressed bodies are not undone here, and are then no JSON.
@@ -28,7 +30,10 @@ pub(crate) fn receive(site: &Site, head: &Head, body: &[u8]) -> Answer {
             Ok(()) => {
                 successes.push(json!({ "id": event["id"], "status": 201 }));
                 // The server says 201 to a score without an id as well, and then forgets it.
-                if event["body"]["id"].as_str().is_some_and(|id| !id.is_empty()) {
+                if event["body"]["id"]
+                    .as_str()
+                    .is_some_and(|id| !id.is_empty())
+                {
                     scores.push(event.clone());
                 }
             }
@@ -56,7 +61,12 @@ fn check(event: &Json) -> Result<(), &'static str> {
         Err("the event has no timestamp")
     } else if !has_text(&body["name"]) {
         Err("the score has no name")
-    } else if targets.iter().filter(|target| has_text(&body[**target])).count() != 1 {
+    } else if targets
+        .iter()
+        .filter(|target| has_text(&body[**target]))
+        .count()
+        != 1
+    {
         Err("the score needs exactly one of traceId, sessionId and datasetRunId")
     } else if has_text(&body["observationId"]) && !has_text(&body["traceId"]) {
         Err("observationId needs traceId")
@@ -66,12 +76,16 @@ fn check(event: &Json) -> Result<(), &'static str> {
             Some(Some("NUMERIC")) => value.is_number(),
             Some(Some("BOOLEAN")) => matches!(value.as_f64(), Some(0.0 | 1.0)),
             Some(Some("CATEGORICAL" | "CORRECTION")) => value.is_string(),
-            Some(Some("TEXT")) => {
-                value.as_str().is_some_and(|text| (1..=500).contains(&text.chars().count()))
-            }
+            Some(Some("TEXT")) => value
+                .as_str()
+                .is_some_and(|text| (1..=500).contains(&text.chars().count())),
             Some(_) => false,
         };
-        if fits { Ok(()) } else { Err("value and dataType do not fit together") }
+        if fits {
+            Ok(())
+        } else {
+            Err("value and dataType do not fit together")
+        }
     }
 }
 
@@ -101,6 +115,8 @@ mod tests {
     fn a_score_has_one_target() {
         assert!(score(&json!({ "name": "n", "value": 1 })).is_err());
         assert!(score(&json!({ "name": "n", "value": 1, "sessionId": "s" })).is_ok());
-        assert!(score(&json!({ "name": "n", "value": 1, "sessionId": "s", "traceId": "t" })).is_err());
+        assert!(
+            score(&json!({ "name": "n", "value": 1, "sessionId": "s", "traceId": "t" })).is_err()
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! What Langfuse makes of a span's attributes: the rules of the server's direct write path, for
 //! the attributes that an exporter like ours sends. Adapters for particular frameworks (Vercel,
-//! LiveKit, Logfire, genkit and others) are left out.
+//! `LiveKit`, Logfire, genkit and others) are left out.
 
 mod metadata;
 mod tokens;
@@ -71,7 +71,9 @@ pub(crate) fn interpret(source: Source) -> Observation {
         ),
         trace_metadata: metadata::collect(attributes, &["langfuse.trace.metadata"]),
         status_is_error: source.status_is_error,
-        app_root: attributes.get("langfuse.internal.is_app_root").is_some_and(is_true),
+        app_root: attributes
+            .get("langfuse.internal.is_app_root")
+            .is_some_and(is_true),
         attributes: source.attributes,
         resource: source.resource,
         ..Observation::default()
@@ -92,12 +94,21 @@ fn is_true(value: &AttributeValue) -> bool {
 
 fn kind(attributes: &Attributes) -> &str {
     const KINDS: [&str; 10] = [
-        "span", "generation", "event", "embedding", "agent", "tool", "chain", "retriever",
-        "guardrail", "evaluator",
+        "span",
+        "generation",
+        "event",
+        "embedding",
+        "agent",
+        "tool",
+        "chain",
+        "retriever",
+        "guardrail",
+        "evaluator",
     ];
     let text = |key: &str| attributes.get(key).and_then(AttributeValue::as_str);
     let has = |keys: &[&str]| {
-        keys.iter().any(|key| attributes.get(*key).is_some_and(AttributeValue::is_truthy))
+        keys.iter()
+            .any(|key| attributes.get(*key).is_some_and(AttributeValue::is_truthy))
     };
 
     // Exact lower case: the server does not recognise `GENERATION`.
@@ -118,7 +129,9 @@ fn kind(attributes: &Attributes) -> &str {
 }
 
 fn level(attributes: &Attributes, status_is_error: bool) -> &'static str {
-    let given = attributes.get("langfuse.observation.level").map(ToString::to_string);
+    let given = attributes
+        .get("langfuse.observation.level")
+        .map(ToString::to_string);
     match given.unwrap_or_default().to_uppercase().as_str() {
         "DEBUG" | "TRACE" | "VERBOSE" => "DEBUG",
         "DEFAULT" | "INFO" | "LOG" | "NOTICE" | "OK" | "SUCCESS" => "DEFAULT",
@@ -136,7 +149,10 @@ fn input_and_output(attributes: &Attributes) -> (Option<String>, Option<String>)
         Some((text(input), text(output))).filter(|pair| *pair != (None, None))
     };
     let prefixed = || {
-        let pair = (below(attributes, "gen_ai.prompt"), below(attributes, "gen_ai.completion"));
+        let pair = (
+            below(attributes, "gen_ai.prompt"),
+            below(attributes, "gen_ai.completion"),
+        );
         Some(pair).filter(|pair| *pair != (None, None))
     };
 
@@ -170,7 +186,10 @@ fn tags(attributes: &Attributes) -> Vec<String> {
         "langfuse.observation.metadata.langfuse_tags",
         "langfuse.trace.metadata.langfuse_tags",
     ];
-    let given = keys.iter().filter_map(|key| attributes.get(*key)).find(|value| value.is_truthy());
+    let given = keys
+        .iter()
+        .filter_map(|key| attributes.get(*key))
+        .find(|value| value.is_truthy());
 
     match given {
         Some(AttributeValue::List(tags)) => tags.iter().map(ToString::to_string).collect(),
@@ -192,13 +211,15 @@ fn tags(attributes: &Attributes) -> Vec<String> {
 }
 
 fn environment(attributes: &Attributes, resource: &Attributes) -> String {
-    ["langfuse.environment", "deployment.environment.name", "deployment.environment"]
-        .iter()
-        .find_map(|key| {
-            first_text(attributes, &[key]).or_else(|| first_text(resource, &[key]))
-        })
-        .and_then(|given| normalise_environment(&given))
-        .unwrap_or_else(|| "default".to_owned())
+    [
+        "langfuse.environment",
+        "deployment.environment.name",
+        "deployment.environment",
+    ]
+    .iter()
+    .find_map(|key| first_text(attributes, &[key]).or_else(|| first_text(resource, &[key])))
+    .and_then(|given| normalise_environment(&given))
+    .unwrap_or_else(|| "default".to_owned())
 }
 
 /// `None` when there is a character that is not allowed: the whole value is then lost.

@@ -12,9 +12,8 @@ pub(crate) struct Keys {
 }
 
 impl fmt::Debug for Keys {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Keys")
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys")
             .field("public", &self.public)
             .field("secret", &"***")
             .finish()
@@ -59,7 +58,10 @@ mod tests {
     use super::*;
 
     fn access(authorization: &str) -> Access {
-        let keys = Keys { public: "pk".to_owned(), secret: "sk".to_owned() };
+        let keys = Keys {
+            public: "pk".to_owned(),
+            secret: "sk".to_owned(),
+        };
         keys.access(Some(authorization))
     }
 
@@ -90,7 +92,10 @@ mod tests {
 
     #[test]
     fn the_secret_key_is_not_printed() {
-        let keys = Keys { public: "pk".to_owned(), secret: "hush".to_owned() };
+        let keys = Keys {
+            public: "pk".to_owned(),
+            secret: "hush".to_owned(),
+        };
 
         assert!(!format!("{keys:?}").contains("hush"));
     }

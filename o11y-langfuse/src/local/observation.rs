@@ -93,7 +93,11 @@ impl Observation {
     #[must_use]
     pub fn total_tokens(&self) -> u64 {
         let given = self.usage.get("total").copied();
-        given.unwrap_or_else(|| self.usage.values().fold(0, |sum, count| sum.saturating_add(*count)))
+        given.unwrap_or_else(|| {
+            self.usage
+                .values()
+                .fold(0, |sum, count| sum.saturating_add(*count))
+        })
     }
 
     /// The whole cost in US dollars: the class `total`, or else the sum, if `input` and `output`
@@ -102,14 +106,22 @@ impl Observation {
     pub fn total_cost(&self) -> Option<f64> {
         let given = self.cost.get("total").copied();
         let is_simple = || {
-            !self.cost.is_empty() && self.cost.keys().all(|key| key == "input" || key == "output")
+            !self.cost.is_empty()
+                && self
+                    .cost
+                    .keys()
+                    .all(|key| key == "input" || key == "output")
         };
         given.or_else(|| is_simple().then(|| self.cost.values().sum()))
     }
 
     /// The tokens of all classes whose name has this word in it, as Langfuse adds them up.
     pub(crate) fn tokens_of(&self, word: &str) -> Option<u64> {
-        let mut counts = self.usage.iter().filter(|(class, _)| class.contains(word)).peekable();
+        let mut counts = self
+            .usage
+            .iter()
+            .filter(|(class, _)| class.contains(word))
+            .peekable();
         counts.peek()?;
         Some(counts.fold(0, |sum, (_, count)| sum.saturating_add(*count)))
     }
@@ -120,8 +132,14 @@ mod tests {
     use super::*;
 
     fn usage(classes: &[(&str, u64)]) -> Observation {
-        let usage = classes.iter().map(|(class, count)| ((*class).to_owned(), *count)).collect();
-        Observation { usage, ..Observation::default() }
+        let usage = classes
+            .iter()
+            .map(|(class, count)| ((*class).to_owned(), *count))
+            .collect();
+        Observation {
+            usage,
+            ..Observation::default()
+        }
     }
 
     #[test]
@@ -137,8 +155,15 @@ mod tests {
     #[test]
     fn a_cost_without_total_counts_only_for_input_and_output() {
         let cost = |classes: &[(&str, f64)]| {
-            let cost = classes.iter().map(|(class, value)| ((*class).to_owned(), *value)).collect();
-            Observation { cost, ..Observation::default() }.total_cost()
+            let cost = classes
+                .iter()
+                .map(|(class, value)| ((*class).to_owned(), *value))
+                .collect();
+            Observation {
+                cost,
+                ..Observation::default()
+            }
+            .total_cost()
         };
 
         assert_eq!(cost(&[("input", 1.0), ("output", 2.0)]), Some(3.0));

@@ -1,32 +1,14 @@
-//! The receiver itself: its builder, its listening thread, and its end.
+//! The receiver as its users see it, and its builder.
 
-use std::{
-    fmt, io,
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    sync::Arc,
-    thread::{Builder, JoinHandle},
-    time::Duration,
-};
+use std::{fmt, io, time::Duration};
 
 use super::{
-    connection,
-    fault::Fault,
-    keys::Keys,
-    observation::Observation,
-    request::Request,
-    route::Site,
-    state::State,
-    trace::Trace,
+    fault::Fault, keys::Keys, observation::Observation, request::Request, server::Server,
+    state::State, trace::Trace,
 };
 
 const DEFAULT_PUBLIC_KEY: &str = "pk-lf-local";
 const DEFAULT_SECRET_KEY: &str = "sk-lf-local";
-
-/// How long to try to reach our own listening thread when it is to end.
-const WAKE_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// How long to rest when a connection cannot be accepted, as when files run out.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// A Langfuse on loopback: takes what exporters send, checks it as Langfuse would, keeps it, and
 /// misbehaves on demand. It stops when dropped.
@@ -65,9 +47,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// ```
 #[must_use = "the receiver stops when it is dropped: keep it in a variable"]
 pub struct Receiver {
-    site: Arc<Site>,
-    address: SocketAddr,
-    listening: Option<JoinHandle<()>>,
+    server: Server,
 }
 
 impl Receiver {
@@ -88,57 +68,57 @@ impl Receiver {
     /// Returns what an exporter needs as its host: `http://127.0.0.1:PORT`.
     #[must_use]
     pub fn base_url(&self) -> String {
-        self.site.base_url.clone()
+        self.server.site().base_url.clone()
     }
 
     /// Returns the public key.
     #[must_use]
     pub fn public_key(&self) -> &str {
-        &self.site.keys.public
+        &self.server.site().keys.public
     }
 
     /// Returns the secret key. Whoever comes without it is refused with 401.
     #[must_use]
     pub fn secret_key(&self) -> &str {
-        &self.site.keys.secret
+        &self.server.site().keys.secret
     }
 
     /// Adds faults, one for each coming export request, in order. What comes after the last is
     /// healthy, or as [`always`](Self::always) says.
     pub fn script(&self, faults: impl IntoIterator<Item = Fault>) {
-        self.site.state.script(faults);
+        self.state().script(faults);
     }
 
     /// Sets the fault of every export request that has none of its own in the script; `None` for
     /// healthy.
     pub fn always(&self, fault: impl Into<Option<Fault>>) {
-        self.site.state.always(fault.into());
+        self.state().always(fault.into());
     }
 
     /// Lets every request go on that stalls or is delayed, and ends stalling: what was yet to
     /// stall, by script or always, will be healthy. They all complete in a healthy way.
     pub fn release(&self) {
-        self.site.state.release();
+        self.state().release();
     }
 
     /// Returns every export request so far, in the order in which they were complete, also those
     /// that were refused or are still waiting for their answer.
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
-        self.site.state.requests()
+        self.state().requests()
     }
 
     /// Returns every observation stored so far, in order of arrival. What came twice is in it
     /// twice.
     #[must_use]
     pub fn observations(&self) -> Vec<Observation> {
-        self.site.state.observations()
+        self.state().observations()
     }
 
     /// Returns how many observations are stored so far.
     #[must_use]
     pub fn observation_count(&self) -> usize {
-        self.site.state.observation_count()
+        self.state().observation_count()
     }
 
     /// Returns the observations grouped to traces, in order of first arrival.
@@ -151,57 +131,47 @@ impl Receiver {
     /// with its `id`, `timestamp` and `body`.
     #[must_use]
     pub fn scores(&self) -> Vec<serde_json::Value> {
-        self.site.state.scores()
+        self.state().scores()
     }
 
     /// Waits until so many observations are stored; `false` when that takes longer than this.
     #[must_use = "false means that they did not arrive in time"]
     pub fn wait_for_observations(&self, count: usize, timeout: Duration) -> bool {
-        self.site.state.wait_for_observations(count, timeout)
+        self.state().wait_for_observations(count, timeout)
     }
 
     /// Waits until so many export requests are complete, answered or not; `false` when that takes
     /// longer than this.
     #[must_use = "false means that they did not arrive in time"]
     pub fn wait_for_requests(&self, count: usize, timeout: Duration) -> bool {
-        self.site.state.wait_for_requests(count, timeout)
+        self.state().wait_for_requests(count, timeout)
     }
 
     /// Returns how many TCP connections have been accepted so far.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.site.state.accepted_connections()
+        self.state().accepted_connections()
     }
 
     /// Forgets all requests, observations and scores. Faults and the count of connections stay.
     pub fn clear(&self) {
-        self.site.state.clear();
+        self.state().clear();
+    }
+}
+
+impl Receiver {
+    fn state(&self) -> &State {
+        &self.server.site().state
     }
 }
 
 impl fmt::Debug for Receiver {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("Receiver")
-            .field("base_url", &self.site.base_url)
-            .field("keys", &self.site.keys)
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("base_url", &self.server.site().base_url)
+            .field("keys", &self.server.site().keys)
             .field("observations", &self.observation_count())
             .finish_non_exhaustive()
-    }
-}
-
-impl Drop for Receiver {
-    fn drop(&mut self) {
-        self.site.state.stop();
-        // The listening thread waits for a connection, so it gets one. If even that fails, it is
-        // left behind rather than waited for.
-        let is_awake = TcpStream::connect_timeout(&self.address, WAKE_TIMEOUT).is_ok();
-        if let Some(listening) = self.listening.take()
-            && (is_awake || listening.is_finished())
-        {
-            // An error is the thread's own panic, and a destructor is no place to pass it on.
-            _ = listening.join();
-        }
     }
 }
 
@@ -232,7 +202,10 @@ impl ReceiverBuilder {
 
     /// Sets the keys. Defaults to `pk-lf-local` and `sk-lf-local`.
     pub fn keys(mut self, public: impl Into<String>, secret: impl Into<String>) -> Self {
-        self.keys = Keys { public: public.into(), secret: secret.into() };
+        self.keys = Keys {
+            public: public.into(),
+            secret: secret.into(),
+        };
         self
     }
 
@@ -242,55 +215,7 @@ impl ReceiverBuilder {
     ///
     /// When the port is taken or no thread is to be had.
     pub fn start(self) -> io::Result<Receiver> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, self.port))?;
-        let address = listener.local_addr()?;
-        let site = Arc::new(Site {
-            base_url: format!("http://{address}"),
-            keys: self.keys,
-            state: State::default(),
-        });
-
-        let listening = Builder::new().name("o11y-local".to_owned()).spawn({
-            let site = Arc::clone(&site);
-            move || listen(&listener, &site)
-        })?;
-        Ok(Receiver { site, address, listening: Some(listening) })
+        let server = Server::start(self.port, self.keys)?;
+        Ok(Receiver { server })
     }
-}
-
-/// Accepts connections until the receiver stops, and leaves no thread behind.
-fn listen(listener: &TcpListener, site: &Arc<Site>) {
-    let mut threads: Vec<JoinHandle<()>> = Vec::new();
-
-    while !site.state.is_stopping() {
-        // Nobody could be told why a connection was not served; the client sees that it is closed.
-        match listener.accept().and_then(|(stream, _)| serve_in_thread(site, stream)) {
-            Ok(thread) => threads.extend(thread),
-            Err(_) => site.state.pause(ACCEPT_PAUSE),
-        }
-        threads.retain(|thread| !thread.is_finished());
-    }
-    for thread in threads {
-        // A panic has ended its connection, which the client has seen.
-        _ = thread.join();
-    }
-}
-
-/// Serves a connection in a thread of its own; `None` when the receiver stops.
-fn serve_in_thread(site: &Arc<Site>, stream: TcpStream) -> io::Result<Option<JoinHandle<()>>> {
-    let stream = Arc::new(stream);
-    let Some(number) = site.state.connect(&stream) else { return Ok(None) };
-
-    let thread = Builder::new().name(format!("o11y-local-{number}")).spawn({
-        let site = Arc::clone(site);
-        move || {
-            connection::serve(&site, &stream, number);
-            // The socket closes with its last owner: first the state lets go, then this thread.
-            site.state.disconnect(number);
-        }
-    });
-    if thread.is_err() {
-        site.state.disconnect(number);
-    }
-    thread.map(Some)
 }

@@ -3,8 +3,9 @@
 use serde_json::json;
 
 use super::{
-    export, ingestion,
+    export,
     http::{Answer, Head, reason},
+    ingestion,
     keys::{Access, Keys},
     state::State,
 };
@@ -46,16 +47,28 @@ fn projects(site: &Site, head: &Head) -> Answer {
     check_method(head, "GET")
         .and_then(|()| check_access(site, head, &[Access::Project]))
         .err()
-        .unwrap_or_else(|| Answer::json(200, &json!({ "data": [{ "id": "local", "name": "local" }] })))
+        .unwrap_or_else(|| {
+            Answer::json(
+                200,
+                &json!({ "data": [{ "id": "local", "name": "local" }] }),
+            )
+        })
 }
 
 /// An answer that says no.
 pub(crate) fn refuse(status: u16, message: &str) -> Answer {
-    Answer::json(status, &json!({ "message": message, "error": reason(status) }))
+    Answer::json(
+        status,
+        &json!({ "message": message, "error": reason(status) }),
+    )
 }
 
 pub(crate) fn check_method(head: &Head, method: &str) -> Result<(), Answer> {
-    if head.method == method { Ok(()) } else { Err(refuse(405, "method not allowed")) }
+    if head.method == method {
+        Ok(())
+    } else {
+        Err(refuse(405, "method not allowed"))
+    }
 }
 
 pub(crate) fn check_access(site: &Site, head: &Head, allowed: &[Access]) -> Result<(), Answer> {

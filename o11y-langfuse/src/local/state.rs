@@ -56,8 +56,9 @@ impl State {
 
     /// Waits until the condition holds, at most so long; tells whether it does.
     fn wait(&self, timeout: Duration, condition: impl Fn(&Inner) -> bool) -> bool {
-        let waited =
-            self.changed.wait_timeout_while(self.lock(), timeout, |inner| !condition(inner));
+        let waited = self
+            .changed
+            .wait_timeout_while(self.lock(), timeout, |inner| !condition(inner));
         let (_inner, result) = waited.unwrap_or_else(PoisonError::into_inner);
         !result.timed_out()
     }
@@ -136,7 +137,11 @@ impl State {
             let number = inner.cleared_requests + inner.requests.len();
             inner.requests.push(request);
             let fault = inner.script.pop_front().or_else(|| inner.always.clone());
-            Ticket { number, releases: inner.releases, fault: fault.unwrap_or(Fault::Healthy) }
+            Ticket {
+                number,
+                releases: inner.releases,
+                fault: fault.unwrap_or(Fault::Healthy),
+            }
         })
     }
 
@@ -144,7 +149,10 @@ impl State {
     pub(crate) fn hold(&self, ticket: &Ticket, limit: Option<Duration>) -> bool {
         let is_over = |inner: &Inner| inner.is_stopping || inner.releases != ticket.releases;
         // A century stands for ever: the platform's clock need not be able to count further.
-        self.wait(limit.unwrap_or(Duration::from_secs(100 * 365 * 86_400)), is_over);
+        self.wait(
+            limit.unwrap_or(Duration::from_secs(100 * 365 * 86_400)),
+            is_over,
+        );
         !self.lock().is_stopping
     }
 
@@ -202,7 +210,7 @@ impl State {
             inner.is_stopping = true;
             for stream in inner.open_connections.values() {
                 // It fails when the client has left already, and then there is nothing to cut.
-                _ = stream.shutdown(Shutdown::Both);
+                drop(stream.shutdown(Shutdown::Both));
             }
         });
     }

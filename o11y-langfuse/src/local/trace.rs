@@ -27,17 +27,27 @@ impl Trace {
         let mut traces: Vec<Self> = Vec::new();
 
         for observation in observations {
-            let place = *places.entry(observation.trace_id.clone()).or_insert(traces.len());
+            let place = *places
+                .entry(observation.trace_id.clone())
+                .or_insert(traces.len());
             if place == traces.len() {
                 let id = observation.trace_id.clone();
-                traces.push(Self { id, name: None, observations: Vec::new() });
+                traces.push(Self {
+                    id,
+                    name: None,
+                    observations: Vec::new(),
+                });
             }
             traces[place].observations.push(observation);
         }
         for trace in &mut traces {
-            trace.name = trace.latest(|observation| observation.trace_name.clone()).or_else(|| {
-                trace.latest(|observation| observation.is_root().then(|| observation.name.clone()))
-            });
+            trace.name = trace
+                .latest(|observation| observation.trace_name.clone())
+                .or_else(|| {
+                    trace.latest(|observation| {
+                        observation.is_root().then(|| observation.name.clone())
+                    })
+                });
         }
         traces
     }
@@ -106,9 +116,15 @@ impl Trace {
             by_start(left, right).then_with(|| left.name.cmp(&right.name))
         });
         let lines = forest.branches().map(|branch| {
-            let Observation { kind, name, level, .. } = branch.observation;
+            let Observation {
+                kind, name, level, ..
+            } = branch.observation;
             let error = if level == "ERROR" { " [ERROR]" } else { "" };
-            format!("{:indent$}{kind} {name}{error}\n", "", indent = branch.depth * 2)
+            format!(
+                "{:indent$}{kind} {name}{error}\n",
+                "",
+                indent = branch.depth * 2
+            )
         });
         lines.collect()
     }
@@ -116,37 +132,54 @@ impl Trace {
     /// From the first start to the last end.
     #[must_use]
     pub fn duration(&self) -> Duration {
-        let start = self.observations.iter().map(|observation| observation.start_unix_nanos).min();
-        let end = self.observations.iter().map(|observation| observation.end_unix_nanos).max();
+        let start = self
+            .observations
+            .iter()
+            .map(|observation| observation.start_unix_nanos)
+            .min();
+        let end = self
+            .observations
+            .iter()
+            .map(|observation| observation.end_unix_nanos)
+            .max();
         Duration::from_nanos(end.unwrap_or(0).saturating_sub(start.unwrap_or(0)))
     }
 
     /// All tokens of all observations.
     #[must_use]
     pub fn total_tokens(&self) -> u64 {
-        self.observations
-            .iter()
-            .fold(0, |sum, observation| sum.saturating_add(observation.total_tokens()))
+        self.observations.iter().fold(0, |sum, observation| {
+            sum.saturating_add(observation.total_tokens())
+        })
     }
 
     /// The cost of all observations in US dollars, as far as it was sent.
     #[must_use]
     pub fn total_cost(&self) -> f64 {
         // A sum that starts from nothing would be -0.0.
-        self.observations.iter().filter_map(Observation::total_cost).fold(0.0, |sum, cost| sum + cost)
+        self.observations
+            .iter()
+            .filter_map(Observation::total_cost)
+            .fold(0.0, |sum, cost| sum + cost)
     }
 
     /// How many observations are generations.
     #[must_use]
     pub fn generation_count(&self) -> usize {
-        self.observations.iter().filter(|observation| observation.kind == "generation").count()
+        self.observations
+            .iter()
+            .filter(|observation| observation.kind == "generation")
+            .count()
     }
 
     /// How many observations name a parent that has not arrived.
     #[must_use]
     pub fn orphan_count(&self) -> usize {
         let forest = Forest::grow(&self.observations, by_start);
-        forest.branches().filter(|branch| branch.mark == Some(Mark::Orphan)).count()
+        forest
+            .branches()
+            .filter(|branch| branch.mark == Some(Mark::Orphan))
+            .count()
     }
 }
 
@@ -156,8 +189,8 @@ pub(crate) fn by_start(left: &Observation, right: &Observation) -> Ordering {
 }
 
 impl fmt::Display for Trace {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.tree().fmt(formatter)
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.tree().fmt(f)
     }
 }
 
@@ -195,7 +228,13 @@ pub(crate) mod tests {
             observation("3", "1", "second", 6),
         ]);
 
-        assert_eq!(traces.iter().map(|trace| trace.id.as_str()).collect::<Vec<_>>(), ["t", "u"]);
+        assert_eq!(
+            traces
+                .iter()
+                .map(|trace| trace.id.as_str())
+                .collect::<Vec<_>>(),
+            ["t", "u"]
+        );
         assert_eq!(traces[0].observations.len(), 2);
     }
 
@@ -204,8 +243,16 @@ pub(crate) mod tests {
         let mut named = observation("2", "1", "child", 0);
         named.trace_name = Some("given".to_owned());
 
-        assert_eq!(trace(vec![named, observation("1", "", "root", 0)]).name.unwrap(), "given");
-        assert_eq!(trace(vec![observation("1", "", "root", 0)]).name.unwrap(), "root");
+        assert_eq!(
+            trace(vec![named, observation("1", "", "root", 0)])
+                .name
+                .unwrap(),
+            "given"
+        );
+        assert_eq!(
+            trace(vec![observation("1", "", "root", 0)]).name.unwrap(),
+            "root"
+        );
         assert_eq!(trace(vec![observation("1", "0", "child", 0)]).name, None);
     }
 
@@ -227,7 +274,11 @@ pub(crate) mod tests {
             "span root\n  span z\n    span inner\n  span a\n  span b [ERROR]\n"
         );
         assert_eq!(trace.roots()[0].name, "root");
-        let names: Vec<_> = trace.children("1").iter().map(|child| child.name.as_str()).collect();
+        let names: Vec<_> = trace
+            .children("1")
+            .iter()
+            .map(|child| child.name.as_str())
+            .collect();
         assert_eq!(names, ["z", "b", "a"]);
     }
 

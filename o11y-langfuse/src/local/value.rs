@@ -81,10 +81,10 @@ impl AttributeValue {
 
 /// Text as it is, everything else as JSON.
 impl fmt::Display for AttributeValue {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text(text) => formatter.write_str(text),
-            other => write!(formatter, "{}", other.to_json()),
+            Self::Text(text) => f.write_str(text),
+            other => write!(f, "{}", other.to_json()),
         }
     }
 }
@@ -114,7 +114,11 @@ fn wire_json(value: Option<Wire>) -> Json {
         Some(Wire::BytesValue(bytes)) => json!({ "bytesValue": BASE64_STANDARD.encode(bytes) }),
         Some(Wire::ArrayValue(array)) if array.values.is_empty() => json!({ "arrayValue": {} }),
         Some(Wire::ArrayValue(array)) => {
-            let values: Json = array.values.into_iter().map(|value| inner(Some(value))).collect();
+            let values: Json = array
+                .values
+                .into_iter()
+                .map(|value| inner(Some(value)))
+                .collect();
             json!({ "arrayValue": { "values": values } })
         }
         Some(Wire::KvlistValue(list)) if list.values.is_empty() => json!({ "kvlistValue": {} }),
@@ -138,11 +142,21 @@ mod tests {
 
     #[test]
     fn plain_values_stay_what_they_are() {
-        let list = ArrayValue { values: vec![AnyValue { value: Some(Wire::IntValue(1)) }] };
+        let list = ArrayValue {
+            values: vec![AnyValue {
+                value: Some(Wire::IntValue(1)),
+            }],
+        };
 
-        assert_eq!(convert(Some(Wire::StringValue(String::new()))).as_str(), Some(""));
+        assert_eq!(
+            convert(Some(Wire::StringValue(String::new()))).as_str(),
+            Some("")
+        );
         assert_eq!(convert(Some(Wire::IntValue(7))), AttributeValue::Int(7));
-        assert_eq!(convert(Some(Wire::DoubleValue(f64::NAN))), AttributeValue::Null);
+        assert_eq!(
+            convert(Some(Wire::DoubleValue(f64::NAN))),
+            AttributeValue::Null
+        );
         assert_eq!(convert(Some(Wire::ArrayValue(list))).to_string(), "[1]");
     }
 
@@ -150,7 +164,9 @@ mod tests {
     fn what_langfuse_cannot_take_becomes_its_wire_form() {
         let pair = KeyValue {
             key: "a".to_owned(),
-            value: Some(AnyValue { value: Some(Wire::IntValue(1)) }),
+            value: Some(AnyValue {
+                value: Some(Wire::IntValue(1)),
+            }),
             ..KeyValue::default()
         };
         let map = KeyValueList { values: vec![pair] };
@@ -168,7 +184,10 @@ mod tests {
 
     #[test]
     fn an_attribute_without_a_value_spoils_the_whole_list() {
-        let good = KeyValue { value: Some(AnyValue { value: None }), ..KeyValue::default() };
+        let good = KeyValue {
+            value: Some(AnyValue { value: None }),
+            ..KeyValue::default()
+        };
 
         assert!(convert_attributes(vec![good.clone()]).is_some());
         assert!(convert_attributes(vec![good, KeyValue::default()]).is_none());

@@ -1,6 +1,6 @@
 //! An answer and how it looks on the wire.
 
-use std::io::Write as _;
+use std::fmt::Write as _;
 
 /// Status, headers and a JSON body: Langfuse answers everything with JSON, protobuf too.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +13,12 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn json(status: u16, body: &serde_json::Value) -> Self {
-        Self { status, headers: Vec::new(), body: body.to_string(), missing_bytes: 0 }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: body.to_string(),
+            missing_bytes: 0,
+        }
     }
 
     pub(crate) fn with_header(mut self, name: &'static str, value: String) -> Self {
@@ -29,13 +34,16 @@ impl Answer {
 
     /// The bytes to send, in one piece so that they leave in one packet.
     pub(crate) fn to_bytes(&self, method: &str, keep_alive: bool) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(256 + self.body.len());
+        let mut text = String::with_capacity(256 + self.body.len());
         let mut line = |name: &str, value: &dyn std::fmt::Display| {
             // Writing into memory cannot fail.
-            _ = write!(bytes, "{name}{value}\r\n");
+            _ = write!(text, "{name}{value}\r\n");
         };
 
-        line("HTTP/1.1 ", &format_args!("{:03} {}", self.status, reason(self.status)));
+        line(
+            "HTTP/1.1 ",
+            &format_args!("{:03} {}", self.status, reason(self.status)),
+        );
         let has_body = !matches!(self.status, 100..=199 | 204 | 304);
         if has_body {
             line("Content-Type: ", &"application/json; charset=utf-8");
@@ -44,12 +52,15 @@ impl Answer {
         for (name, value) in &self.headers {
             line(name, &format_args!(": {value}"));
         }
-        line("Connection: ", if keep_alive { &"keep-alive" } else { &"close" });
+        line(
+            "Connection: ",
+            if keep_alive { &"keep-alive" } else { &"close" },
+        );
         line("", &"");
         if has_body && method != "HEAD" {
-            bytes.extend_from_slice(self.body.as_bytes());
+            text.push_str(&self.body);
         }
-        bytes
+        text.into_bytes()
     }
 }
 

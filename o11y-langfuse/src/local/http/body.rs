@@ -21,7 +21,10 @@ impl Framing {
     /// A request that states its length twice is refused: two readers could disagree about it.
     fn of(head: &Head) -> Result<Self, HttpError> {
         let values = |wanted: &'static str| {
-            let named = head.headers.iter().filter(move |(name, _)| name.eq_ignore_ascii_case(wanted));
+            let named = head
+                .headers
+                .iter()
+                .filter(move |(name, _)| name.eq_ignore_ascii_case(wanted));
             named.map(|(_, value)| value.trim())
         };
         let mut lengths = values("content-length");
@@ -30,9 +33,9 @@ impl Framing {
         match (lengths.next(), codings.next()) {
             (None, None) => Ok(Self::Length(0)),
             (Some(length), None) if lengths.all(|other| other == length) => parse_length(length),
-            (None, Some(coding)) if coding.eq_ignore_ascii_case("chunked") => {
-                codings.next().map_or(Ok(Self::Chunked), |_| Err(HttpError::UnclearLength))
-            }
+            (None, Some(coding)) if coding.eq_ignore_ascii_case("chunked") => codings
+                .next()
+                .map_or(Ok(Self::Chunked), |_| Err(HttpError::UnclearLength)),
             _ => Err(HttpError::UnclearLength),
         }
     }
@@ -74,7 +77,11 @@ pub(crate) fn read_body(head: &Head, reader: &mut impl BufRead) -> Result<Vec<u8
 fn append(body: &mut Vec<u8>, reader: &mut impl BufRead, length: usize) -> Result<(), HttpError> {
     body.reserve(length.min(MAX_RESERVED_BYTES));
     let read = reader.by_ref().take(length as u64).read_to_end(body)?;
-    if read == length { Ok(()) } else { Err(HttpError::UnexpectedEnd) }
+    if read == length {
+        Ok(())
+    } else {
+        Err(HttpError::UnexpectedEnd)
+    }
 }
 
 /// The size of the next chunk; `None` after the last.
@@ -103,7 +110,10 @@ fn skip_trailers(reader: &mut impl BufRead) -> Result<(), HttpError> {
 /// Reads up to and with the next line feed, which must come within the limit.
 fn read_line(reader: &mut impl BufRead, limit: usize) -> Result<Vec<u8>, HttpError> {
     let mut line = Vec::new();
-    reader.by_ref().take(limit as u64).read_until(b'\n', &mut line)?;
+    reader
+        .by_ref()
+        .take(limit as u64)
+        .read_until(b'\n', &mut line)?;
     if line.ends_with(b"\n") {
         Ok(line)
     } else if line.len() == limit {
@@ -168,8 +178,10 @@ mod tests {
     #[test]
     fn a_body_beyond_the_bound_is_refused_before_it_is_read() {
         for length in [(MAX_BODY_BYTES + 1).to_string(), "9".repeat(40)] {
-            let error =
-                read(&format!("POST / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n")).unwrap_err();
+            let error = read(&format!(
+                "POST / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n"
+            ))
+            .unwrap_err();
 
             assert_eq!(error.status(), Some(413));
         }
@@ -180,7 +192,9 @@ mod tests {
     #[test]
     fn a_broken_chunk_is_refused_and_a_missing_one_has_no_reader() {
         let chunked = |body: &str| {
-            read(&format!("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{body}"))
+            read(&format!(
+                "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{body}"
+            ))
         };
 
         assert_eq!(chunked("zz\r\n").unwrap_err().status(), Some(400));

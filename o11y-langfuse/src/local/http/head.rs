@@ -1,6 +1,6 @@
 //! The head of a request: method, target and headers.
 
-use std::io::BufRead;
+use std::io::{BufRead, ErrorKind};
 
 use super::{HttpError, MAX_HEAD_BYTES};
 
@@ -23,10 +23,17 @@ impl Head {
 
         loop {
             let known = bytes.len();
-            let arrived = reader.fill_buf()?;
+            let arrived = match reader.fill_buf() {
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                other => other?,
+            };
             let arrived_len = arrived.len();
             if arrived_len == 0 {
-                return if known == 0 { Ok(None) } else { Err(HttpError::UnexpectedEnd) };
+                return if known == 0 {
+                    Ok(None)
+                } else {
+                    Err(HttpError::UnexpectedEnd)
+                };
             }
             bytes.extend_from_slice(arrived);
 
@@ -86,16 +93,24 @@ impl Head {
     /// Whether the client waits for `100 Continue` before it sends the body.
     pub(crate) fn expects_continue(&self) -> bool {
         self.is_http_1_1
-            && self.header("expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue"))
+            && self
+                .header("expect")
+                .is_some_and(|value| value.eq_ignore_ascii_case("100-continue"))
     }
 
     /// Whether the connection stays open after the answer.
     pub(crate) fn keeps_alive(&self) -> bool {
         let connection = self.header("connection").unwrap_or_default();
         let has = |token: &str| {
-            connection.split(',').any(|part| part.trim().eq_ignore_ascii_case(token))
+            connection
+                .split(',')
+                .any(|part| part.trim().eq_ignore_ascii_case(token))
         };
-        if self.is_http_1_1 { !has("close") } else { has("keep-alive") }
+        if self.is_http_1_1 {
+            !has("close")
+        } else {
+            has("keep-alive")
+        }
     }
 }
 
@@ -117,9 +132,11 @@ mod tests {
     struct Dribble<'a>(&'a [u8]);
 
     impl Read for Dribble<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-            let Some((first, rest)) = self.0.split_first() else { return Ok(0) };
-            buffer[0] = *first;
+        fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+            let Some((first, rest)) = self.0.split_first() else {
+                return Ok(0);
+            };
+            buf[0] = *first;
             self.0 = rest;
             Ok(1)
         }
@@ -153,7 +170,10 @@ mod tests {
         let mut half: &[u8] = b"GET / HT";
 
         assert!(Head::read(&mut nothing).unwrap().is_none());
-        assert!(matches!(Head::read(&mut half), Err(HttpError::UnexpectedEnd)));
+        assert!(matches!(
+            Head::read(&mut half),
+            Err(HttpError::UnexpectedEnd)
+        ));
     }
 
     #[test]

@@ -29,7 +29,9 @@ pub(super) fn collect(attributes: &Attributes, keys: &[&str]) -> BTreeMap<String
     }
     for key in keys {
         for (name, value) in attributes {
-            let below = name.strip_prefix(*key).and_then(|rest| rest.strip_prefix('.'));
+            let below = name
+                .strip_prefix(*key)
+                .and_then(|rest| rest.strip_prefix('.'));
             if let Some(below) = below {
                 collected.insert(below.to_owned(), value.to_string());
             }
@@ -46,7 +48,7 @@ fn flatten(name: String, value: &Json, into: &mut BTreeMap<String, String>) {
                 flatten(format!("{name}.{inner}"), value, into);
             }
         }
-        Json::String(text) => _ = into.insert(name, text.clone()),
-        other => _ = into.insert(name, other.to_string()),
+        Json::String(text) => drop(into.insert(name, text.clone())),
+        other => drop(into.insert(name, other.to_string())),
     }
 }

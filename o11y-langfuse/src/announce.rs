@@ -1,0 +1,95 @@
+//! What must be noticed is said, but not over and over: in the log, and on the event bus.
+
+use std::time::{Duration, Instant};
+
+use o11y_core::{Event, attributes};
+
+use crate::{
+    stats::{LossReason, Losses},
+    transport::Reply,
+    verdict::Answer,
+};
+
+/// The time between two announcements of losses.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// Says what goes wrong, each thing once until it has gone right again.
+#[derive(Debug, Default)]
+pub(crate) struct Announcer {
+    announced: Losses,
+    last: Option<Instant>,
+    failing: bool,
+    refused: bool,
+}
+
+impl Announcer {
+    /// A request came back.
+    pub(crate) fn reply(&mut self, reply: &Reply, host: &str) {
+        match (&reply.answer, &reply.error) {
+            (
+                Answer::Status {
+                    status: 200..=299, ..
+                },
+                _,
+            ) => {
+                if self.failing {
+                    log::info!("spans are being delivered to {host} again");
+                }
+                self.failing = false;
+                self.refused = false;
+            }
+            (
+                Answer::Status {
+                    status: status @ (401 | 403),
+                    ..
+                },
+                _,
+            ) => {
+                if !std::mem::replace(&mut self.refused, true) {
+                    log::warn!(
+                        "{host} refused the keys with status {status}; spans are kept back, and \
+                         the oldest are lost when the queue is full"
+                    );
+                }
+            }
+            (Answer::Status { status, .. }, _) => {
+                self.failure(&format_args!("{host} answered with status {status}"));
+            }
+            (Answer::Nothing, Some(error)) => {
+                self.failure(&format_args!("{host} did not answer: {error}"));
+            }
+            (Answer::Nothing, None) => self.failure(&format_args!("{host} did not answer")),
+        }
+    }
+
+    fn failure(&mut self, what: &std::fmt::Arguments<'_>) {
+        if !std::mem::replace(&mut self.failing, true) {
+            log::warn!("{what}; this is said once until spans are delivered again");
+        }
+    }
+
+    /// Tells of losses that have not been told of, at most once a minute, and always at the end.
+    pub(crate) fn losses(&mut self, lost: Losses, now: Instant, is_end: bool) {
+        let new = lost.since(&self.announced);
+        if new.total() == 0 {
+            return;
+        }
+        let is_due = self
+            .last
+            .is_none_or(|last| now.duration_since(last) >= PAUSE);
+        if !is_due && !is_end {
+            return;
+        }
+        self.announced = lost;
+        self.last = Some(now);
+        log::warn!("{} spans were lost: {new}", new.total());
+        let mut attributes = attributes! { "lost" => new.total() };
+        for (reason, count) in new.iter() {
+            attributes.set(LossReason::as_str(reason), count);
+        }
+        // Never an observation: telemetry about the telemetry would feed on itself.
+        Event::new("observability.spans_lost", attributes)
+            .unrecorded()
+            .emit();
+    }
+}

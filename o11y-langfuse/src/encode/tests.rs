@@ -1,0 +1,342 @@
+//! What is written is read back by the reference decoder, field by field.
+
+use std::{
+    collections::BTreeMap,
+    sync::{LazyLock, Mutex},
+};
+
+use o11y_core::{
+    Context, Cost, Ended, Level, Observability, ObservationType, Sink, SpanSpec, Status,
+    TraceAttributes, Usage, attributes, event, key,
+};
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::ExportTraceServiceRequest,
+    common::v1::{AnyValue, KeyValue, any_value},
+    trace::v1::Span,
+};
+use proptest::prelude::*;
+use prost::Message as _;
+
+use super::*;
+
+/// Keeps records for whoever asks by name: names are the tests' own.
+struct Memory(Mutex<Vec<Record>>);
+
+impl Sink for Memory {
+    fn on_end(&self, ended: Ended<'_>) {
+        self.0.lock().unwrap().push(ended.take());
+    }
+}
+
+static MEMORY: LazyLock<std::sync::Arc<Memory>> = LazyLock::new(|| {
+    let memory = std::sync::Arc::new(Memory(Mutex::default()));
+    Observability::enable(memory.clone());
+    memory
+});
+
+/// The record of a span that `f` fills.
+fn record(name: &'static str, spec: SpanSpec, f: impl FnOnce(&mut o11y_core::Span)) -> Record {
+    let memory = &*MEMORY;
+    Context::with_span(spec, f);
+    take(memory, name)
+}
+
+fn take(memory: &Memory, name: &str) -> Record {
+    let mut records = memory.0.lock().unwrap();
+    let at = records
+        .iter()
+        .position(|record| record.name() == name)
+        .unwrap();
+    records.swap_remove(at)
+}
+
+fn decoded(batch: &mut Batch, spans: Range<usize>) -> ExportTraceServiceRequest {
+    let mut scratch = Vec::new();
+    ExportTraceServiceRequest::decode(batch.request(spans, &mut scratch)).unwrap()
+}
+
+fn spans(request: ExportTraceServiceRequest) -> Vec<Span> {
+    let [resource]: [_; 1] = request.resource_spans.try_into().unwrap();
+    let [scope]: [_; 1] = resource.scope_spans.try_into().unwrap();
+    scope.spans
+}
+
+fn encoded(record: &Record) -> Span {
+    let mut batch = Batch::new(&Resource::default());
+    batch.push(record, &Anchor::now());
+    spans(decoded(&mut batch, 0..1)).remove(0)
+}
+
+/// Attributes as text, so that a test reads like a table.
+fn shown(attributes: &[KeyValue]) -> BTreeMap<String, String> {
+    fn text(value: Option<&AnyValue>) -> String {
+        match value
+            .and_then(|value| value.value.as_ref())
+            .expect("a value")
+        {
+            any_value::Value::StringValue(text) => text.clone(),
+            any_value::Value::BoolValue(yes) => yes.to_string(),
+            any_value::Value::IntValue(number) => number.to_string(),
+            any_value::Value::DoubleValue(number) => format!("{number:?}"),
+            any_value::Value::ArrayValue(array) => {
+                let texts: Vec<_> = array.values.iter().map(|value| text(Some(value))).collect();
+                format!("[{}]", texts.join(","))
+            }
+            other => panic!("the server cannot read {other:?}"),
+        }
+    }
+    let pairs = attributes
+        .iter()
+        .map(|pair| (pair.key.clone(), text(pair.value.as_ref())));
+    let shown: BTreeMap<_, _> = pairs.collect();
+    assert_eq!(shown.len(), attributes.len(), "a key stands twice");
+    shown
+}
+
+fn table<const N: usize>(rows: [(&str, &str); N]) -> BTreeMap<String, String> {
+    rows.map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into()
+}
+
+#[test]
+fn a_generation_reads_as_langfuse_wants_it() {
+    let spec = SpanSpec::new("a generation")
+        .observation(ObservationType::Generation)
+        .attribute(key::REQUEST_MODEL, "gpt-4o-mini")
+        .attribute(key::REQUEST_TEMPERATURE, 0.5)
+        .attribute("customer.mood", "grumpy")
+        .attribute("prompt", "not content")
+        .attribute("gen_ai.prompt.name", "not content either")
+        .attribute("gen_ai.tool.name", "not a name")
+        .input("What shall I drink?");
+    let record = record("a generation", spec, |span| {
+        span.set_output("A flat white.");
+        span.set_usage(Usage::new().input(23).cached(8).output(5));
+        span.set_cost(Cost::usd(0.000_012_5));
+        span.set_attribute("retry", true);
+        span.set_attribute("attempt", -2);
+    });
+
+    let span = encoded(&record);
+
+    assert_eq!(span.trace_id, record.trace_id().to_bytes());
+    assert_eq!(span.span_id, record.span_id().to_bytes());
+    assert!(span.parent_span_id.is_empty());
+    assert_eq!(span.name, "a generation");
+    assert_eq!(span.kind, 1);
+    assert!(span.start_time_unix_nano > 0);
+    assert!(span.end_time_unix_nano >= span.start_time_unix_nano);
+    assert_eq!(span.status, None);
+    assert_eq!(
+        shown(&span.attributes),
+        table([
+            ("gen_ai.request.model", "gpt-4o-mini"),
+            ("gen_ai.request.temperature", "0.5"),
+            (
+                "langfuse.observation.cost_details",
+                r#"{"total":0.0000125}"#
+            ),
+            ("langfuse.observation.input", "What shall I drink?"),
+            ("langfuse.observation.metadata.attempt", "-2"),
+            ("langfuse.observation.metadata.customer.mood", "grumpy"),
+            (
+                "langfuse.observation.metadata.gen_ai.prompt.name",
+                "not content either"
+            ),
+            (
+                "langfuse.observation.metadata.gen_ai.tool.name",
+                "not a name"
+            ),
+            ("langfuse.observation.metadata.prompt", "not content"),
+            ("langfuse.observation.metadata.retry", "true"),
+            ("langfuse.observation.output", "A flat white."),
+            ("langfuse.observation.type", "generation"),
+            (
+                "langfuse.observation.usage_details",
+                r#"{"input":23,"input_cached_tokens":8,"output":5,"total":36}"#,
+            ),
+        ])
+    );
+}
+
+#[test]
+fn a_failure_is_red_by_level_and_by_status() {
+    let record = record("a failure", SpanSpec::new("a failure"), |span| {
+        span.record_error("out of beans");
+    });
+
+    let span = encoded(&record);
+
+    let status = span.status.expect("a status");
+    assert_eq!((status.code, status.message.as_str()), (2, "out of beans"));
+    let attributes = shown(&span.attributes);
+    assert_eq!(attributes["langfuse.observation.level"], "ERROR");
+    assert_eq!(
+        attributes["langfuse.observation.status_message"],
+        "out of beans"
+    );
+    assert_eq!(record.status(), Status::Error);
+}
+
+#[test]
+fn a_level_of_error_alone_makes_the_status_one() {
+    let spec = SpanSpec::new("a level").level(Level::Error);
+
+    let span = encoded(&record("a level", spec, |_span| ()));
+
+    assert_eq!(span.status.map(|status| status.code), Some(2));
+}
+
+#[test]
+fn trace_attributes_stand_on_the_span() {
+    let visit = TraceAttributes::new()
+        .name("visit")
+        .user("gus")
+        .session("s-1")
+        .tag("a")
+        .tag("b")
+        .metadata("mood", "grumpy")
+        .version("2")
+        .release("r7")
+        .environment("test")
+        .public(true);
+    let spec = SpanSpec::new("of a trace");
+    let record = Context::with_trace(visit, || record("of a trace", spec, |_span| ()));
+
+    let attributes = shown(&encoded(&record).attributes);
+
+    assert_eq!(
+        attributes,
+        table([
+            ("langfuse.environment", "test"),
+            ("langfuse.observation.type", "span"),
+            ("langfuse.release", "r7"),
+            ("langfuse.trace.metadata.mood", "grumpy"),
+            ("langfuse.trace.name", "visit"),
+            ("langfuse.trace.public", "true"),
+            ("langfuse.trace.tags", "[a,b]"),
+            ("langfuse.version", "2"),
+            ("session.id", "s-1"),
+            ("user.id", "gus"),
+        ])
+    );
+}
+
+#[test]
+fn what_an_event_says_of_usage_and_model_is_metadata_only() {
+    let memory = &*MEMORY;
+    Context::with_span("around an event", |_span| {
+        event(
+            "llm.seen",
+            attributes! {
+                key::TOTAL_TOKENS => 150, key::REQUEST_MODEL => "gpt-4o", key::COST => Cost::usd(1.0),
+            },
+        );
+    });
+
+    let attributes = shown(&encoded(&take(memory, "llm.seen")).attributes);
+
+    let metadata = |key: &str| attributes[&format!("langfuse.observation.metadata.{key}")].clone();
+    assert_eq!(attributes["langfuse.observation.type"], "event");
+    assert_eq!(metadata(key::TOTAL_TOKENS), "150");
+    assert_eq!(metadata(key::REQUEST_MODEL), "gpt-4o");
+    assert_eq!(attributes.len(), 4);
+}
+
+#[test]
+fn the_resource_says_who_sends() {
+    let resource = Resource {
+        service_name: Some("shop".into()),
+        environment: Some("test".into()),
+        release: None,
+    };
+    let mut batch = Batch::new(&resource);
+
+    let request = decoded(&mut batch, 0..0);
+
+    let attributes = &request.resource_spans[0]
+        .resource
+        .as_ref()
+        .unwrap()
+        .attributes;
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(
+        shown(attributes),
+        table([
+            ("langfuse.environment", "test"),
+            ("service.name", "shop"),
+            ("telemetry.sdk.language", "rust"),
+            ("telemetry.sdk.name", "o11y"),
+            ("telemetry.sdk.version", version),
+        ])
+    );
+    let scope = request.resource_spans[0].scope_spans[0]
+        .scope
+        .as_ref()
+        .unwrap();
+    assert_eq!(scope.name, "o11y-langfuse");
+}
+
+#[test]
+fn any_run_of_spans_makes_a_request_and_the_middle_is_by_bytes() {
+    let sizes = [10, 10, 10, 1_000, 10];
+    let mut batch = Batch::new(&Resource::default());
+    let anchor = Anchor::now();
+    for size in sizes {
+        let spec = SpanSpec::new("sized").input("x".repeat(size));
+        batch.push(&record("sized", spec, |_span| ()), &anchor);
+    }
+
+    for start in 0..sizes.len() {
+        for end in start + 1..=sizes.len() {
+            let inputs: Vec<_> = spans(decoded(&mut batch, start..end))
+                .iter()
+                .map(|span| shown(&span.attributes)[key::INPUT].len())
+                .collect();
+            assert_eq!(inputs, sizes[start..end]);
+        }
+    }
+    assert_eq!(batch.middle(0..5), 3);
+    assert_eq!(batch.middle(3..5), 4);
+    assert_eq!(batch.middle(0..2), 1);
+}
+
+#[test]
+fn a_cleared_batch_starts_anew() {
+    let mut batch = Batch::new(&Resource::default());
+    let anchor = Anchor::now();
+    for _ in 0..2 {
+        batch.clear();
+        let again = record("again", SpanSpec::new("again"), |_span| ());
+        batch.push(&again, &anchor);
+        assert_eq!(spans(decoded(&mut batch, 0..1)).len(), 1);
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_attributes_arrive_as_they_were(
+        name in "\\PC{0,40}",
+        texts in proptest::collection::btree_map("[a-z.]{1,30}", "\\PC{0,200}", 0..30),
+        number: i64,
+        float in proptest::num::f64::NORMAL,
+    ) {
+        let name: &'static str = name.leak();
+        let mut spec = SpanSpec::new(name).attribute("#number", number).attribute("#float", float);
+        for (key, text) in &texts {
+            spec = spec.attribute(key.clone(), text);
+        }
+        let record = record(name, spec, |_span| ());
+
+        let span = encoded(&record);
+
+        prop_assert_eq!(&span.name, name);
+        let attributes = shown(&span.attributes);
+        let metadata = |key: &str| &attributes[&format!("langfuse.observation.metadata.{key}")];
+        prop_assert_eq!(metadata("#number"), &number.to_string());
+        prop_assert_eq!(metadata("#float"), &format!("{float:?}"));
+        for (key, text) in &texts {
+            prop_assert_eq!(metadata(key), text);
+        }
+    }
+}

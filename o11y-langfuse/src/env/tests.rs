@@ -1,0 +1,128 @@
+//! Which variable wins, and what a wrong one is told.
+
+use super::*;
+
+fn builder(variables: &[(&str, &str)]) -> Result<LangfuseBuilder, ConfigError> {
+    let look_up = |name: &str| {
+        let (_, text) = variables.iter().find(|(known, _)| *known == name)?;
+        Some((*text).to_owned())
+    };
+    read(&Environment { look_up: &look_up })
+}
+
+fn refusal(variables: &[(&str, &str)]) -> String {
+    builder(variables).unwrap_err().to_string()
+}
+
+#[test]
+fn ours_wins_over_langfuse_which_wins_over_the_mirrored_one() {
+    let all = [
+        ("O11Y_TELEMETRY_BATCH_SIZE", "1"),
+        ("LANGFUSE_FLUSH_AT", "2"),
+        ("DSPY_TELEMETRY_BATCH_SIZE", "3"),
+    ];
+    for (skipped, size) in [(0, 1), (1, 2), (2, 3)] {
+        assert_eq!(builder(&all[skipped..]).unwrap().batch_size, Some(size));
+    }
+    let hosts = [
+        ("LANGFUSE_BASE_URL", "https://a.example"),
+        ("LANGFUSE_HOST", "https://b.example"),
+    ];
+    assert_eq!(
+        builder(&hosts).unwrap().host.as_deref(),
+        Some("https://a.example")
+    );
+}
+
+#[test]
+fn a_left_over_of_the_mirrored_system_is_looked_at_only_where_it_counts() {
+    let left_over = ("DSPY_TELEMETRY_QUEUE_SIZE", "lots");
+
+    assert!(builder(&[left_over, ("O11Y_TELEMETRY_QUEUE_SIZE", "5")]).is_ok());
+    assert_eq!(
+        refusal(&[left_over]),
+        "DSPY_TELEMETRY_QUEUE_SIZE is \"lots\": expected a whole number of spans of at least 1, \
+         such as `100`"
+    );
+}
+
+#[test]
+fn seconds_may_be_fractions_and_zero_means_no_timer() {
+    let interval =
+        |text| builder(&[("O11Y_TELEMETRY_EXPORT_INTERVAL", text)]).map(|b| b.export_interval);
+
+    assert_eq!(interval("0.25").unwrap(), Some(Duration::from_millis(250)));
+    assert_eq!(interval("0").unwrap(), Some(Duration::ZERO));
+    assert_eq!(interval("").unwrap(), None);
+    for text in ["-1", "NaN", "inf", "1e300", "5s"] {
+        assert!(interval(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_key_with_a_line_break_is_refused_without_being_shown() {
+    let refused = refusal(&[("LANGFUSE_SECRET_KEY", "sk-lf-very-secret\n")]);
+
+    assert_eq!(
+        refused,
+        "LANGFUSE_SECRET_KEY has a line break at position 18: expected a key as Langfuse shows \
+         it, such as `pk-lf-…` or `sk-lf-…`, in one line"
+    );
+}
+
+#[test]
+fn a_host_without_a_scheme_is_refused_under_the_name_it_was_given() {
+    for name in ["LANGFUSE_BASE_URL", "LANGFUSE_HOST"] {
+        let refused = refusal(&[(name, "cloud.langfuse.com")]);
+
+        assert!(refused.starts_with(name), "{refused}");
+        assert!(refused.contains("with its scheme"), "{refused}");
+    }
+}
+
+#[test]
+fn an_environment_that_the_server_would_ignore_is_refused() {
+    for text in ["Prod EU", "prod.eu", "langfuse-prod", &"x".repeat(41)] {
+        let refused = refusal(&[("LANGFUSE_TRACING_ENVIRONMENT", text)]);
+
+        assert!(refused.contains("such as `production`"), "{refused}");
+    }
+}
+
+#[test]
+fn the_off_switch_beats_the_keys_and_whatever_is_wrong_beside_it() {
+    let wrong = ("LANGFUSE_HOST", "nonsense");
+    for (name, text) in [
+        ("O11Y_DISABLE_OBSERVABILITY", "true"),
+        ("DSPY_DISABLE_OBSERVABILITY", "1"),
+        ("LANGFUSE_TRACING_ENABLED", "False"),
+    ] {
+        let off = builder(&[(name, text), wrong]).unwrap().off;
+
+        assert_eq!(off, Some(format!("{name} is {text}")));
+    }
+    assert_eq!(
+        builder(&[("LANGFUSE_TRACING_ENABLED", "true")])
+            .unwrap()
+            .off,
+        None
+    );
+    assert_eq!(
+        refusal(&[("O11Y_DISABLE_OBSERVABILITY", "maybe")]),
+        "O11Y_DISABLE_OBSERVABILITY is \"maybe\": expected `true` or `false`"
+    );
+}
+
+#[test]
+fn the_release_comes_from_the_build_server_if_nobody_names_one() {
+    let ci = ("GITHUB_SHA", "abc123");
+
+    assert_eq!(builder(&[ci]).unwrap().release.as_deref(), Some("abc123"));
+    assert_eq!(
+        builder(&[ci, ("LANGFUSE_RELEASE", "v7")])
+            .unwrap()
+            .release
+            .as_deref(),
+        Some("v7")
+    );
+}

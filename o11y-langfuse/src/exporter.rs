@@ -1,0 +1,226 @@
+//! The handle: hands spans to the worker, starts it, and asks it to flush or to end.
+
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    thread::{self, JoinHandle, ThreadId},
+    time::{Duration, Instant},
+};
+
+use crossbeam_channel::{Sender, bounded, unbounded};
+use o11y_core::{Ended, FlushError, Record, Sink};
+
+use crate::{
+    config::Config,
+    error::ConfigError,
+    inbox::{Command, Ending, Inbox, Ticket},
+    queue::Queue,
+    stats::{Ledger, LossReason, Losses, Stats},
+    transport::{Cutter, HttpTransport},
+    worker::Worker,
+};
+
+/// The name of the worker thread; the system shows its first 15 bytes.
+const THREAD_NAME: &str = "o11y-langfuse";
+
+/// After a request was cut, the time for the worker to say so.
+const GRACE: Duration = Duration::from_millis(40);
+
+/// What the program's threads and the worker share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) queue: Queue,
+    pub(crate) ledger: Ledger,
+    /// The spans that make a batch due.
+    pub(crate) trigger: usize,
+    trigger_bytes: usize,
+    /// Where chance comes from.
+    pub(crate) seed: u64,
+    worker: OnceLock<ThreadId>,
+}
+
+impl Shared {
+    fn new(config: &Config) -> Self {
+        Self {
+            queue: Queue::new(config.queue_size, config.queue_bytes),
+            ledger: Ledger::default(),
+            // A queue that is smaller than a batch is due when it is full.
+            trigger: config.batch_size.trigger().min(config.queue_size),
+            trigger_bytes: config.request_bytes.min(config.queue_bytes),
+            seed: RandomState::new().hash_one(0),
+            worker: OnceLock::new(),
+        }
+    }
+
+    /// Takes the oldest span into the worker's hand.
+    pub(crate) fn take(&self) -> Option<Record> {
+        let mut entries = self.ledger.open();
+        let record = self.queue.pop()?;
+        entries.taken += 1;
+        entries.in_hand += 1;
+        Some(record)
+    }
+
+    /// How many spans have met their end.
+    pub(crate) fn settled(&self) -> u64 {
+        let entries = self.ledger.open();
+        entries.taken - entries.in_hand + self.queue.pushed_out() + self.queue.late()
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        // Under the lock no span moves between the ring, the hand and its end.
+        let entries = self.ledger.open();
+        let mut lost = entries.lost;
+        lost.add(LossReason::QueueFull, self.queue.pushed_out());
+        lost.add(LossReason::AfterShutdown, self.queue.late());
+        Stats {
+            accepted: self.queue.wake.accepted(),
+            delivered: entries.delivered,
+            lost,
+            waiting: self.queue.len() as u64 + entries.in_hand,
+            requests: entries.requests,
+            retries: entries.retries,
+            bytes_sent: entries.bytes_sent,
+            last_status: entries.last_status,
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        self.queue.len() >= self.trigger || self.queue.bytes() >= self.trigger_bytes
+    }
+}
+
+/// A sink with one queue and one worker thread.
+#[derive(Debug)]
+pub(crate) struct Exporter {
+    shared: Arc<Shared>,
+    commands: Sender<Command>,
+    /// Both are taken by the first shutdown.
+    running: Mutex<Option<Running>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    thread: JoinHandle<()>,
+    cutter: Cutter,
+}
+
+impl Exporter {
+    /// Starts the worker thread.
+    pub(crate) fn spawn(config: &Config) -> Result<Self, ConfigError> {
+        let shared = Arc::new(Shared::new(config));
+        let (commands, received) = unbounded();
+        let transport = HttpTransport::new(config);
+        let cutter = transport.cutter();
+        let worker = Worker::new(config, Arc::clone(&shared), Inbox::new(received), transport);
+        let of_worker = Arc::clone(&shared);
+        let thread = thread::Builder::new()
+            .name(THREAD_NAME.to_owned())
+            .spawn(move || {
+                // Set before the first span can come; nobody else sets it.
+                _ = of_worker.worker.set(thread::current().id());
+                worker.run();
+            })
+            .map_err(ConfigError::Thread)?;
+        Ok(Self {
+            shared,
+            commands,
+            running: Mutex::new(Some(Running { thread, cutter })),
+        })
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.shared.stats()
+    }
+
+    fn is_own_thread(&self) -> bool {
+        self.shared.worker.get() == Some(&thread::current().id())
+    }
+
+    /// The error for what was lost since `before`, if anything was.
+    fn loss_since(&self, before: &Losses) -> Result<(), FlushError> {
+        let lost = self.stats().lost.since(before);
+        match lost.total() {
+            0 => Ok(()),
+            total => Err(FlushError::Lost {
+                lost: total,
+                reasons: lost.to_string(),
+            }),
+        }
+    }
+
+    /// Takes what was handed over while the worker ended.
+    fn sweep(&self) {
+        while let Some(record) = self.shared.take() {
+            self.shared.queue.settle(record.content_bytes());
+            self.shared.ledger.lose(LossReason::AfterShutdown, 1);
+        }
+    }
+}
+
+impl Sink for Exporter {
+    fn on_end(&self, ended: Ended<'_>) {
+        self.shared.queue.push(ended.take());
+        // A plain load almost always: only a worker that rests is worth a wake.
+        if self.shared.queue.wake.is_resting()
+            && self.shared.is_due()
+            && self.shared.queue.wake.claim()
+        {
+            let _unsent = self.commands.send(Command::Look); // a worker that has ended needs no wake
+        }
+    }
+
+    fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
+        if self.is_own_thread() {
+            return Err(FlushError::OwnThread);
+        }
+        let deadline = Instant::now() + timeout;
+        let before = self.stats().lost;
+        let (done, answer) = bounded(1);
+        let ticket = Ticket {
+            accepted: self.shared.queue.wake.accepted(),
+            done,
+        };
+        // After the end there is nobody to ask, and nothing that waits.
+        let asked = self.commands.send(Command::Flush(ticket)).is_ok();
+        if asked && answer.recv_deadline(deadline).is_err() && self.shared.stats().waiting > 0 {
+            return Err(FlushError::Timeout {
+                waiting: self.shared.stats().waiting,
+                timeout,
+            });
+        }
+        self.loss_since(&before)
+    }
+
+    fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
+        if self.is_own_thread() {
+            return Err(FlushError::OwnThread);
+        }
+        let deadline = Instant::now() + timeout;
+        // Whoever comes second waits here for the first one's end.
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Running { thread, cutter }) = running.take() else {
+            return Ok(());
+        };
+        let before = self.stats().lost;
+        self.shared.queue.close();
+        let (done, answer) = bounded(1);
+        let ending = Ending { deadline, done };
+        let asked = self.commands.send(Command::Shutdown(ending)).is_ok();
+        let mut ended = asked && answer.recv_deadline(deadline).is_ok();
+        if !ended {
+            // It hangs in a request. Cutting that makes it come back at once, unless it is a name
+            // look-up or a connect, which end by their own time-outs.
+            let cut_until = Instant::now() + GRACE;
+            cutter.cut();
+            ended = asked && answer.recv_deadline(cut_until).is_ok();
+        }
+        if ended {
+            let _joined = thread.join(); // it has said that it is at its end
+        } else {
+            self.shared.ledger.close();
+        }
+        self.sweep();
+        self.loss_since(&before)
+    }
+}

@@ -1,0 +1,122 @@
+//! What the worker is told: flushes to answer, the end, and that it is to look at the queue.
+
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+
+use crate::schedule::Decision;
+
+/// A message to the worker.
+#[derive(Debug)]
+pub(crate) enum Command {
+    /// A batch has become due.
+    Look,
+    /// Answer when everything accepted so far is settled.
+    Flush(Ticket),
+    /// Deliver what there is until the deadline, then end.
+    Shutdown(Ending),
+}
+
+/// A flush that waits for its answer.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    /// How many spans had been accepted when it was made.
+    pub(crate) accepted: u64,
+    pub(crate) done: Sender<()>,
+}
+
+/// The end, as it was asked for.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    pub(crate) deadline: Instant,
+    pub(crate) done: Sender<()>,
+}
+
+impl Ending {
+    /// An end that nobody waits for.
+    fn now() -> Self {
+        Self {
+            deadline: Instant::now(),
+            done: bounded(0).0,
+        }
+    }
+}
+
+/// The worker's side of the command channel.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    commands: Receiver<Command>,
+    tickets: Vec<Ticket>,
+    ending: Option<Ending>,
+}
+
+impl Inbox {
+    pub(crate) fn new(commands: Receiver<Command>) -> Self {
+        Self {
+            commands,
+            tickets: Vec::new(),
+            ending: None,
+        }
+    }
+
+    /// Takes what has come in, without waiting.
+    pub(crate) fn take(&mut self) {
+        while let Ok(command) = self.commands.try_recv() {
+            self.note(command);
+        }
+    }
+
+    /// Waits for as long as was decided, or until something comes in.
+    pub(crate) fn wait(&mut self, decision: Decision) {
+        let (Decision::Poll(pause) | Decision::Rest(pause)) = decision else {
+            return;
+        };
+        match self.commands.recv_timeout(pause) {
+            Ok(command) => self.note(command),
+            Err(RecvTimeoutError::Timeout) => {}
+            // The handle is gone without a shutdown: there is nobody left to wait for.
+            Err(RecvTimeoutError::Disconnected) => self.note(Command::Shutdown(Ending::now())),
+        }
+    }
+
+    /// Waits before a retry. A flush does not cut the wait, the end does.
+    pub(crate) fn pause(&mut self, pause: Duration) {
+        let until = Instant::now() + pause;
+        let was_ending = self.ending.is_some();
+        while self.ending.is_some() == was_ending {
+            match self.commands.recv_deadline(until) {
+                Ok(command) => self.note(command),
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// Whether everything that waits is to be sent now.
+    pub(crate) fn is_pressing(&self) -> bool {
+        self.ending.is_some() || !self.tickets.is_empty()
+    }
+
+    pub(crate) fn ending(&self) -> Option<&Ending> {
+        self.ending.as_ref()
+    }
+
+    /// Answers the flushes whose spans are all settled.
+    pub(crate) fn answer(&mut self, settled: u64) {
+        self.tickets.retain(|ticket| {
+            let done = settled >= ticket.accepted;
+            if done {
+                _ = ticket.done.try_send(()); // whoever asked may have stopped waiting
+            }
+            !done
+        });
+    }
+
+    fn note(&mut self, command: Command) {
+        match command {
+            Command::Look => {}
+            Command::Flush(ticket) => self.tickets.push(ticket),
+            // A second shutdown waits for the first one's end.
+            Command::Shutdown(ending) => self.ending = self.ending.take().or(Some(ending)),
+        }
+    }
+}

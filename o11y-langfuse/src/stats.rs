@@ -1,0 +1,305 @@
+//! The ledger: what became of every span that was handed over.
+//!
+//! Invariant: `accepted = delivered + lost(by reason) + waiting`. `waiting` is counted, from the
+//! ring and from what the worker has in hand, never derived by subtraction.
+
+use std::{
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use crate::verdict::Answer;
+
+/// Why a span did not arrive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum LossReason {
+    /// The queue was full of newer spans, by count or by bytes; the oldest make room.
+    QueueFull,
+    /// It ended after the exporter was shut down.
+    AfterShutdown,
+    /// The time given to the shutdown was up.
+    ShutdownDeadline,
+    /// The server did not accept it (status 400 and the like).
+    Rejected,
+    /// The server did not accept the keys (status 401 or 403).
+    Unauthorized,
+    /// It is larger than the server takes (status 413), alone in its request.
+    TooLarge,
+    /// The server failed on it (status 500) as often as we try.
+    RetriesExhausted,
+    /// It could not be encoded.
+    Unencodable,
+}
+
+impl LossReason {
+    /// Every reason.
+    pub const ALL: [Self; 8] = [
+        Self::QueueFull,
+        Self::AfterShutdown,
+        Self::ShutdownDeadline,
+        Self::Rejected,
+        Self::Unauthorized,
+        Self::TooLarge,
+        Self::RetriesExhausted,
+        Self::Unencodable,
+    ];
+
+    /// The name in figures and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::QueueFull => "queue_full",
+            Self::AfterShutdown => "after_shutdown",
+            Self::ShutdownDeadline => "shutdown_deadline",
+            Self::Rejected => "rejected",
+            Self::Unauthorized => "unauthorized",
+            Self::TooLarge => "too_large",
+            Self::RetriesExhausted => "retries_exhausted",
+            Self::Unencodable => "unencodable",
+        }
+    }
+}
+
+impl fmt::Display for LossReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// How many spans were lost, by reason.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub struct Losses {
+    by_reason: [u64; LossReason::ALL.len()],
+}
+
+impl Losses {
+    /// The spans lost for `reason`.
+    #[must_use]
+    pub fn get(&self, reason: LossReason) -> u64 {
+        self.by_reason[reason as usize]
+    }
+
+    /// All spans lost.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.by_reason.iter().sum()
+    }
+
+    /// The reasons for which there were losses, and how many.
+    pub fn iter(&self) -> impl Iterator<Item = (LossReason, u64)> {
+        LossReason::ALL
+            .into_iter()
+            .map(|reason| (reason, self.get(reason)))
+            .filter(|(_, count)| *count > 0)
+    }
+
+    pub(crate) fn add(&mut self, reason: LossReason, count: u64) {
+        self.by_reason[reason as usize] += count;
+    }
+
+    /// What was lost since `earlier`.
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        let mut by_reason = self.by_reason;
+        for (count, before) in by_reason.iter_mut().zip(earlier.by_reason) {
+            *count -= before;
+        }
+        Self { by_reason }
+    }
+}
+
+impl fmt::Display for Losses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut first = true;
+        for (reason, count) in self.iter() {
+            write!(f, "{}{count} {reason}", if first { "" } else { ", " })?;
+            first = false;
+        }
+        if first {
+            f.write_str("none")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Losses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+/// What became of the spans handed to an exporter, at one moment.
+///
+/// `accepted = delivered + lost.total() + waiting` holds exactly whenever no other thread is just
+/// handing a span over.
+///
+/// Prints as one line:
+///
+/// ```text
+/// accepted 128 = delivered 120 + lost 3 (3 queue_full) + waiting 5; 2 requests, 1 retry
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Spans handed over, those after the shutdown included.
+    pub accepted: u64,
+    /// Spans that the server confirmed with a status of 2xx.
+    pub delivered: u64,
+    /// Spans that did not arrive.
+    pub lost: Losses,
+    /// Spans in the queue and in the batch in hand.
+    pub waiting: u64,
+    /// Requests sent, retries included.
+    pub requests: u64,
+    /// Requests that repeated an earlier one.
+    pub retries: u64,
+    /// Bytes of request bodies sent, as they went over the wire.
+    pub bytes_sent: u64,
+    /// The HTTP status of the latest answer; none before the first.
+    pub last_status: Option<u16>,
+}
+
+impl Stats {
+    /// Whether the invariant holds, see there.
+    #[must_use]
+    pub fn is_balanced(&self) -> bool {
+        self.accepted == self.delivered + self.lost.total() + self.waiting
+    }
+}
+
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "accepted {} = delivered {} + lost {}",
+            self.accepted,
+            self.delivered,
+            self.lost.total()
+        )?;
+        if self.lost.total() > 0 {
+            write!(f, " ({})", self.lost)?;
+        }
+        write!(f, " + waiting {}; ", self.waiting)?;
+        let plural = |count: u64, one: &str, many: &str| {
+            format!("{count} {}", if count == 1 { one } else { many })
+        };
+        write!(
+            f,
+            "{}, {}",
+            plural(self.requests, "request", "requests"),
+            plural(self.retries, "retry", "retries")
+        )
+    }
+}
+
+/// The worker's side of the ledger. Spans move from the ring into the hand, and from the hand to
+/// their end, only under this lock, so whoever holds it sees each of them exactly once.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    entries: Mutex<Entries>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Entries {
+    /// Spans taken out of the ring, ever.
+    pub(crate) taken: u64,
+    /// Spans taken and not yet settled.
+    pub(crate) in_hand: u64,
+    pub(crate) delivered: u64,
+    pub(crate) lost: Losses,
+    pub(crate) requests: u64,
+    pub(crate) retries: u64,
+    pub(crate) bytes_sent: u64,
+    pub(crate) last_status: Option<u16>,
+    /// Set when a shutdown gave up on the worker: what it reports later no longer counts.
+    closed: bool,
+}
+
+impl Ledger {
+    pub(crate) fn open(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn deliver(&self, count: u64) {
+        let mut entries = self.open();
+        if !entries.closed {
+            entries.in_hand -= count;
+            entries.delivered += count;
+        }
+    }
+
+    /// Spans in hand are lost.
+    pub(crate) fn lose(&self, reason: LossReason, count: u64) {
+        let mut entries = self.open();
+        if !entries.closed {
+            entries.in_hand -= count;
+            entries.lost.add(reason, count);
+        }
+    }
+
+    /// Everything in hand is lost.
+    pub(crate) fn lose_hand(&self, reason: LossReason) {
+        let mut entries = self.open();
+        let in_hand = std::mem::take(&mut entries.in_hand);
+        if !entries.closed {
+            entries.lost.add(reason, in_hand);
+        }
+    }
+
+    pub(crate) fn note_request(&self, answer: &Answer, bytes: usize, is_retry: bool) {
+        let mut entries = self.open();
+        entries.requests += 1;
+        entries.retries += u64::from(is_retry);
+        entries.bytes_sent += bytes as u64;
+        if let Answer::Status { status, .. } = answer {
+            entries.last_status = Some(*status);
+        }
+    }
+
+    /// Counts everything in hand as lost, for good: a call that cannot be cut may still end well,
+    /// but what was reported as lost must not turn up as delivered.
+    pub(crate) fn close(&self) {
+        let mut entries = self.open();
+        let in_hand = std::mem::take(&mut entries.in_hand);
+        entries.lost.add(LossReason::ShutdownDeadline, in_hand);
+        entries.closed = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_print_as_one_line_that_adds_up() {
+        let mut lost = Losses::default();
+        lost.add(LossReason::QueueFull, 3);
+        let stats = Stats {
+            accepted: 128,
+            delivered: 120,
+            lost,
+            waiting: 5,
+            requests: 2,
+            retries: 1,
+            ..Stats::default()
+        };
+
+        assert!(stats.is_balanced());
+        assert_eq!(
+            stats.to_string(),
+            "accepted 128 = delivered 120 + lost 3 (3 queue_full) + waiting 5; 2 requests, 1 retry"
+        );
+    }
+
+    #[test]
+    fn a_closed_ledger_counts_no_late_delivery() {
+        let ledger = Ledger::default();
+        ledger.open().in_hand = 7;
+
+        ledger.close();
+        ledger.deliver(7);
+
+        assert_eq!(ledger.open().delivered, 0);
+        assert_eq!(ledger.open().lost.get(LossReason::ShutdownDeadline), 7);
+    }
+}

@@ -1,0 +1,311 @@
+//! What an application holds: the guard that ends telemetry, its figures, and its questions to
+//! Langfuse.
+
+use std::{
+    borrow::Cow,
+    fmt,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, Waker},
+    thread,
+    time::Duration,
+};
+
+use o11y_core::{FlushError, Observability, Sink, TraceId};
+
+use crate::{
+    api::{Api, Project},
+    config::{Config, LangfuseBuilder},
+    env,
+    error::{ApiError, ConfigError},
+    exporter::Exporter,
+    stats::Stats,
+};
+
+/// Switches telemetry on as the environment says.
+///
+/// With `LANGFUSE_PUBLIC_KEY` and `LANGFUSE_SECRET_KEY` set, everything recorded from now on goes
+/// to Langfuse. Without them telemetry is off, which is no error: it is said once through the `log`
+/// facade, and [`Telemetry::off_reason`] tells it.
+///
+/// Keep what is returned until the end of `main`: dropping it delivers what waits.
+///
+/// ```
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let _telemetry = o11y_langfuse::init()?;
+///     // the program
+///     Ok(())
+/// }
+/// ```
+///
+/// A program that would rather go on without telemetry than stop at a wrong variable says so:
+///
+/// ```
+/// let _telemetry = o11y_langfuse::init().unwrap_or_else(|error| {
+///     eprintln!("going on without telemetry: {error}");
+///     o11y_langfuse::Telemetry::off(error.to_string())
+/// });
+/// ```
+///
+/// # Errors
+///
+/// [`ConfigError::Invalid`] names a variable whose value cannot be used and the accepted form;
+/// [`ConfigError::Thread`] if the system refuses to start a thread.
+pub fn init() -> Result<Telemetry, ConfigError> {
+    let builder = env::builder()?;
+    let missing = [
+        ("LANGFUSE_PUBLIC_KEY", &builder.public_key),
+        ("LANGFUSE_SECRET_KEY", &builder.secret_key),
+    ]
+    .into_iter()
+    .find_map(|(name, key)| key.is_none().then_some(name));
+    match (&builder.off, missing) {
+        (None, Some(name)) => Ok(Telemetry::off(format!("{name} is not set"))),
+        _ => builder.spawn(),
+    }
+}
+
+/// Telemetry while it is on, or the reason why it is off.
+///
+/// Dropping it delivers what waits, within the configured time (10 seconds unless told otherwise),
+/// and ends the worker. Inside async code prefer [`flush_async`](Self::flush_async) before, because
+/// a drop blocks its thread for as long as the server takes.
+#[must_use = "bind it to a name, not `_`: telemetry ends when this is dropped"]
+pub struct Telemetry {
+    state: State,
+}
+
+enum State {
+    On(Box<On>),
+    Off(Cow<'static, str>),
+}
+
+struct On {
+    exporter: Arc<Exporter>,
+    api: Api,
+    warning: Option<String>,
+    shutdown_timeout: Duration,
+}
+
+impl Telemetry {
+    /// Telemetry that is off, for this reason: what code without an exporter holds.
+    pub fn off(reason: impl Into<Cow<'static, str>>) -> Self {
+        let reason = reason.into();
+        log::info!("telemetry is off: {reason}");
+        Self {
+            state: State::Off(reason),
+        }
+    }
+
+    pub(crate) fn spawn(config: Config) -> Result<Self, ConfigError> {
+        let exporter = Arc::new(Exporter::spawn(&config)?);
+        let warning = config.host.is_exposed().then(|| {
+            format!(
+                "keys and content go to {} unencrypted, because its address starts with http://",
+                config.host
+            )
+        });
+        if let Some(warning) = &warning {
+            log::warn!("{warning}");
+        }
+        Observability::enable(exporter.clone());
+        Ok(Self {
+            state: State::On(Box::new(On {
+                exporter,
+                api: Api::new(&config),
+                warning,
+                shutdown_timeout: config.shutdown_timeout,
+            })),
+        })
+    }
+
+    /// Whether spans are exported.
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        matches!(self.state, State::On(_))
+    }
+
+    /// Why telemetry is off; none while it is on.
+    #[must_use]
+    pub fn off_reason(&self) -> Option<&str> {
+        match &self.state {
+            State::On(_) => None,
+            State::Off(reason) => Some(reason),
+        }
+    }
+
+    /// What was warned of at the start: that content crosses the network unencrypted.
+    #[must_use]
+    pub fn warning(&self) -> Option<&str> {
+        self.on()?.warning.as_deref()
+    }
+
+    /// What became of the spans so far; all zero while telemetry is off.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.on().map(|on| on.exporter.stats()).unwrap_or_default()
+    }
+
+    /// Delivers every span that ended before this call.
+    ///
+    /// Blocks for as long as the server takes, at most for `timeout`. In async code use
+    /// [`flush_async`](Self::flush_async).
+    ///
+    /// # Errors
+    ///
+    /// [`FlushError::Timeout`] if some are still waiting then, which goes on; [`FlushError::Lost`]
+    /// if spans were lost meanwhile; [`FlushError::OwnThread`] in code that the worker itself runs.
+    pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
+        self.on().map_or(Ok(()), |on| on.exporter.flush(timeout))
+    }
+
+    /// Like [`flush`](Self::flush), without blocking the thread and without any runtime of yours: a
+    /// short-lived thread does the waiting. Starts at the call; dropping the future leaves it
+    /// to end by itself.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`flush`](Self::flush), and [`FlushError::Sink`] if no thread could be started.
+    pub fn flush_async(
+        &self,
+        timeout: Duration,
+    ) -> impl Future<Output = Result<(), FlushError>> + Send + use<> {
+        let waiting = Arc::new(Mutex::new(Waiting::default()));
+        match self.on() {
+            None => waiting.complete(Ok(())),
+            Some(on) => {
+                let exporter = Arc::clone(&on.exporter);
+                let completing = Arc::clone(&waiting);
+                let spawned = thread::Builder::new()
+                    .name("o11y-flush".to_owned())
+                    .spawn(move || completing.complete(exporter.flush(timeout)));
+                if let Err(error) = spawned {
+                    waiting.complete(Err(FlushError::Sink(error.into())));
+                }
+            }
+        }
+        Flush { waiting }
+    }
+
+    /// Delivers what waits, at most for `timeout`, and ends the worker. Spans that end later are
+    /// counted as lost. A second call returns at once.
+    ///
+    /// # Errors
+    ///
+    /// [`FlushError::Lost`] if not everything could be delivered; each loss is in
+    /// [`stats`](Self::stats) under its reason.
+    pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
+        let Some(on) = self.on() else {
+            return Ok(());
+        };
+        let sink: Arc<dyn Sink> = on.exporter.clone();
+        Observability::retire(&sink, "shut down");
+        on.exporter.shutdown(timeout)
+    }
+
+    /// Asks Langfuse which project the keys belong to. Blocks for as long as a request may take.
+    ///
+    /// # Errors
+    ///
+    /// [`ApiError`] if telemetry is off, the keys are refused or the server cannot be reached.
+    pub fn auth_check(&self) -> Result<Project, ApiError> {
+        self.asking(Api::project)
+    }
+
+    /// The address of a trace in Langfuse's user interface. The first call asks the server for the
+    /// project and blocks for as long as a request may take; later ones do not.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`auth_check`](Self::auth_check).
+    pub fn trace_url(&self, trace: TraceId) -> Result<String, ApiError> {
+        self.asking(|api| api.trace_url(trace))
+    }
+
+    fn asking<R>(&self, ask: impl FnOnce(&Api) -> Result<R, ApiError>) -> Result<R, ApiError> {
+        match &self.state {
+            State::On(on) => ask(&on.api),
+            State::Off(reason) => Err(ApiError::Off {
+                reason: reason.to_string(),
+            }),
+        }
+    }
+
+    fn on(&self) -> Option<&On> {
+        match &self.state {
+            State::On(on) => Some(on),
+            State::Off(_) => None,
+        }
+    }
+}
+
+impl LangfuseBuilder {
+    pub(crate) fn into_telemetry(mut self) -> Result<Telemetry, ConfigError> {
+        match self.off.take() {
+            Some(reason) => Ok(Telemetry::off(reason)),
+            None => self.build()?.spawn(),
+        }
+    }
+}
+
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        if let Some(on) = self.on() {
+            // Losses are in the log and in the figures; a destructor has nobody to tell.
+            let _losses = self.shutdown(on.shutdown_timeout);
+        }
+    }
+}
+
+impl fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Telemetry");
+        match &self.state {
+            State::On(on) => shown.field("stats", &on.exporter.stats()),
+            State::Off(reason) => shown.field("off", reason),
+        };
+        shown.finish_non_exhaustive()
+    }
+}
+
+/// A flush that another thread waits for.
+struct Flush {
+    waiting: Arc<Mutex<Waiting>>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    outcome: Option<Result<(), FlushError>>,
+    waker: Option<Waker>,
+}
+
+trait Complete {
+    fn complete(&self, outcome: Result<(), FlushError>);
+}
+
+impl Complete for Mutex<Waiting> {
+    fn complete(&self, outcome: Result<(), FlushError>) {
+        let mut waiting = self.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.outcome = Some(outcome);
+        let waker = waiting.waker.take();
+        drop(waiting);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl Future for Flush {
+    type Output = Result<(), FlushError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        match waiting.outcome.take() {
+            Some(outcome) => Poll::Ready(outcome),
+            None => {
+                waiting.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Requests over HTTP: one at a time, each with a deadline, and cut short on demand.
+
+use std::{
+    error::Error,
+    time::{Duration, Instant},
+};
+
+use ureq::Agent;
+
+use crate::{
+    config::{Config, Host},
+    verdict::Answer,
+};
+
+/// The path that Langfuse takes OTLP on.
+const TRACES_PATH: &str = "/api/public/otel/v1/traces";
+
+/// The version that makes the server write spans at once; without it they may take ten minutes.
+const INGESTION_VERSION: &str = "4";
+
+/// Our own name: `python` or `javascript` would switch server rules that are not ours.
+const SDK_NAME: &str = "o11y-langfuse";
+
+/// The server closes idle connections after 110 s; one that it is about to close is not used.
+const MAX_IDLE: Duration = Duration::from_secs(90);
+
+/// How much of an answer is read: it only says whether the connection can be used again.
+const MAX_ANSWER_BYTES: u64 = 64 * 1024;
+
+/// Sends request bodies.
+pub(crate) trait Transport: Send {
+    /// Sends one request and waits for its answer until `deadline`.
+    fn send(&mut self, body: Body<'_>, deadline: Instant) -> Reply;
+}
+
+/// A request body.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Body<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) is_gzip: bool,
+}
+
+/// An answer, or why there is none.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) answer: Answer,
+    /// For the log: a status is no error here.
+    pub(crate) error: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// The real transport: blocking HTTP on the worker's thread.
+#[derive(Debug)]
+pub(crate) struct HttpTransport {
+    agent: Agent,
+    url: String,
+    headers: Vec<(&'static str, String)>,
+    timeout: Duration,
+}
+
+/// Cuts a request that is in flight, from another thread.
+#[derive(Debug)]
+pub(crate) struct Cutter {
+    agent: Agent,
+}
+
+impl Cutter {
+    /// Ends all connections; later requests fail. A name look-up and a TCP connect go on to their
+    /// own time-outs.
+    pub(crate) fn cut(self) {
+        self.agent.shutdown();
+    }
+}
+
+impl HttpTransport {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            agent: agent(&config.host, config.timeout),
+            url: config.host.url(TRACES_PATH),
+            headers: vec![
+                ("authorization", config.authorization()),
+                ("content-type", "application/x-protobuf".to_owned()),
+                ("x-langfuse-ingestion-version", INGESTION_VERSION.to_owned()),
+                ("x-langfuse-sdk-name", SDK_NAME.to_owned()),
+                (
+                    "x-langfuse-sdk-version",
+                    env!("CARGO_PKG_VERSION").to_owned(),
+                ),
+                ("x-langfuse-public-key", config.public_key.clone()),
+            ],
+            timeout: config.timeout,
+        }
+    }
+
+    pub(crate) fn cutter(&self) -> Cutter {
+        Cutter {
+            agent: self.agent.clone(),
+        }
+    }
+}
+
+/// An agent whose every step ends within `timeout`.
+pub(crate) fn agent(host: &Host, timeout: Duration) -> Agent {
+    let mut config = Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(timeout))
+        .timeout_connect(Some(timeout.min(Duration::from_secs(5))))
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .max_idle_age(MAX_IDLE)
+        .max_idle_connections(1)
+        .input_buffer_size(16 * 1024)
+        .output_buffer_size(64 * 1024)
+        .user_agent(concat!("o11y-langfuse/", env!("CARGO_PKG_VERSION")));
+    if host.is_loopback() {
+        // A proxy for the world outside has no way to this machine's own loopback.
+        config = config.proxy(None);
+    }
+    config.build().into()
+}
+
+impl Transport for HttpTransport {
+    fn send(&mut self, body: Body<'_>, deadline: Instant) -> Reply {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Reply {
+                answer: Answer::Nothing,
+                error: Some("no time was left for the request".into()),
+            };
+        }
+        let mut request = self
+            .agent
+            .post(&self.url)
+            .config()
+            .timeout_global(Some(self.timeout.min(left)))
+            .build();
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
+        if body.is_gzip {
+            request = request.header("content-encoding", "gzip");
+        }
+        let mut response = match request.send(body.bytes) {
+            Ok(response) => response,
+            Err(error) => {
+                return Reply {
+                    answer: Answer::Nothing,
+                    error: Some(error.into()),
+                };
+            }
+        };
+        let status = response.status().as_u16();
+        let retry_after = response
+            .headers()
+            .get("retry-after")
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
+        // Read to its end, or the connection cannot serve the next request. The status has said
+        // all there is to know, so a body that is cut short or too long changes nothing.
+        let body = response.body_mut().with_config().limit(MAX_ANSWER_BYTES);
+        Reply {
+            answer: Answer::Status {
+                status,
+                retry_after,
+            },
+            error: body.read_to_vec().err().map(Into::into),
+        }
+    }
+}
