@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
-use crate::{encode::Resource, env, error::ConfigError, telemetry::Telemetry};
+use crate::{encode::Resource, env, error::ConfigError, retry, telemetry::Telemetry};
 
 pub use self::host::Host;
 
@@ -73,6 +73,8 @@ pub struct Config {
     pub(crate) timeout: Duration,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) gzip: bool,
+    /// No setting: tests wait for less.
+    pub(crate) first_backoff: Duration,
     pub(crate) resource: Resource,
 }
 
@@ -302,6 +304,7 @@ impl LangfuseBuilder {
             )?,
             timeout: not_zero("timeout", self.timeout.unwrap_or(DEFAULT_TIMEOUT))?,
             shutdown_timeout: self.shutdown_timeout.unwrap_or(DEFAULT_SHUTDOWN_TIMEOUT),
+            first_backoff: retry::FIRST,
             resource: Resource {
                 service_name: self.service_name,
                 environment: self.environment,

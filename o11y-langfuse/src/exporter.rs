@@ -40,7 +40,7 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         Self {
             queue: Queue::new(config.queue_size, config.queue_bytes),
             ledger: Ledger::default(),

@@ -47,6 +47,8 @@
 
 mod announce;
 mod api;
+#[cfg(test)]
+mod captured;
 mod config;
 mod encode;
 mod env;

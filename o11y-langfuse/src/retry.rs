@@ -8,7 +8,7 @@ use rand_xoshiro::{
 };
 
 /// The first wait, as in the mirrored system.
-const FIRST: Duration = Duration::from_millis(200);
+pub(crate) const FIRST: Duration = Duration::from_millis(200);
 
 /// The longest wait: a server that comes back is found within half a minute.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -22,13 +22,15 @@ const LONGEST_ASKED_FOR: Duration = Duration::from_secs(300);
 /// The waits double: 0.1–0.2 s, 0.2–0.4 s, 0.4–0.8 s, .. up to 15–30 s.
 #[derive(Debug)]
 pub(crate) struct Backoff {
+    first: Duration,
     attempt: u32,
     chance: SplitMix64,
 }
 
 impl Backoff {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(first: Duration, seed: u64) -> Self {
         Self {
+            first,
             attempt: 0,
             chance: SplitMix64::seed_from_u64(seed),
         }
@@ -37,7 +39,7 @@ impl Backoff {
     /// The next wait; what the server asked for counts instead if it is longer.
     pub(crate) fn next(&mut self, asked_for: Option<Duration>) -> Duration {
         let factor = 1 << self.attempt.min(16);
-        let whole = FIRST.saturating_mul(factor).min(LONGEST);
+        let whole = self.first.saturating_mul(factor).min(LONGEST);
         self.attempt += 1;
         let half = whole / 2;
         let chance = u64::from(self.chance.next_u32());
@@ -61,7 +63,7 @@ mod tests {
     proptest! {
         #[test]
         fn waits_double_within_their_bounds(seed: u64) {
-            let mut backoff = Backoff::new(seed);
+            let mut backoff = Backoff::new(FIRST, seed);
             for attempt in 0..40 {
                 let whole = FIRST.saturating_mul(1 << attempt.min(16)).min(LONGEST);
 
@@ -76,7 +78,7 @@ mod tests {
 
     #[test]
     fn what_the_server_asks_for_is_waited_for_within_reason() {
-        let mut backoff = Backoff::new(1);
+        let mut backoff = Backoff::new(FIRST, 1);
 
         assert_eq!(
             backoff.next(Some(Duration::from_secs(60))),

@@ -15,7 +15,7 @@ use std::time::Duration;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 #[cfg(o11y_loom)]
-use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 /// How long a worker rests at most: two looks a second cost nothing that can be measured.
 pub(crate) const LONGEST_REST: Duration = Duration::from_millis(500);
@@ -38,6 +38,7 @@ impl Wake {
     /// Counts a span; before it is pushed, so that a flush which reads the count waits for it.
     pub(crate) fn accept(&self) {
         self.accepted.fetch_add(1, Ordering::SeqCst); // before the look at `resting`, see above
+        sequential();
     }
 
     /// The spans handed over so far.
@@ -58,12 +59,20 @@ impl Wake {
     /// The worker is about to rest; it must look at `accepted` once more before it does.
     pub(crate) fn rest(&self) {
         self.resting.store(true, Ordering::SeqCst); // before the look at `accepted`, see above
+        sequential();
     }
 
     /// The worker is up.
     pub(crate) fn rise(&self) {
         self.resting.store(false, Ordering::SeqCst);
     }
+}
+
+/// Nothing in the program itself. The model checker takes `SeqCst` accesses for acquire and release
+/// only, so there a fence says what the language promises of them; without it the model fails.
+fn sequential() {
+    #[cfg(o11y_loom)]
+    fence(Ordering::SeqCst);
 }
 
 #[cfg(all(test, o11y_loom))]

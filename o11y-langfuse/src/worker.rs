@@ -67,7 +67,7 @@ impl<T: Transport> Worker<T> {
                 config.export_interval,
                 now,
             ),
-            backoff: Backoff::new(shared.seed),
+            backoff: Backoff::new(config.first_backoff, shared.seed),
             announcer: Announcer::default(),
             outbox: Outbox {
                 transport,
@@ -304,3 +304,6 @@ fn allowed_wait(wait: Duration, asked_for: Option<Duration>, inbox: &Inbox) -> O
     }
     Some(wait.min(LAST_WAIT).min(left / 2))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,13 +1,10 @@
 //! What is written is read back by the reference decoder, field by field.
 
-use std::{
-    collections::BTreeMap,
-    sync::{LazyLock, Mutex},
-};
+use std::collections::BTreeMap;
 
 use o11y_core::{
-    Context, Cost, Ended, Level, Observability, ObservationType, Sink, SpanSpec, Status,
-    TraceAttributes, Usage, attributes, event, key,
+    Context, Cost, Level, ObservationType, SpanSpec, Status, TraceAttributes, Usage, attributes,
+    event, key,
 };
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
@@ -18,36 +15,11 @@ use proptest::prelude::*;
 use prost::Message as _;
 
 use super::*;
-
-/// Keeps records for whoever asks by name: names are the tests' own.
-struct Memory(Mutex<Vec<Record>>);
-
-impl Sink for Memory {
-    fn on_end(&self, ended: Ended<'_>) {
-        self.0.lock().unwrap().push(ended.take());
-    }
-}
-
-static MEMORY: LazyLock<std::sync::Arc<Memory>> = LazyLock::new(|| {
-    let memory = std::sync::Arc::new(Memory(Mutex::default()));
-    Observability::enable(memory.clone());
-    memory
-});
+use crate::captured::captured;
 
 /// The record of a span that `f` fills.
-fn record(name: &'static str, spec: SpanSpec, f: impl FnOnce(&mut o11y_core::Span)) -> Record {
-    let memory = &*MEMORY;
-    Context::with_span(spec, f);
-    take(memory, name)
-}
-
-fn take(memory: &Memory, name: &str) -> Record {
-    let mut records = memory.0.lock().unwrap();
-    let at = records
-        .iter()
-        .position(|record| record.name() == name)
-        .unwrap();
-    records.swap_remove(at)
+fn record(spec: SpanSpec, f: impl FnOnce(&mut o11y_core::Span)) -> Record {
+    captured(|| Context::with_span(spec, f)).remove(0)
 }
 
 fn decoded(batch: &mut Batch, spans: Range<usize>) -> ExportTraceServiceRequest {
@@ -109,7 +81,7 @@ fn a_generation_reads_as_langfuse_wants_it() {
         .attribute("gen_ai.prompt.name", "not content either")
         .attribute("gen_ai.tool.name", "not a name")
         .input("What shall I drink?");
-    let record = record("a generation", spec, |span| {
+    let record = record(spec, |span| {
         span.set_output("A flat white.");
         span.set_usage(Usage::new().input(23).cached(8).output(5));
         span.set_cost(Cost::usd(0.000_012_5));
@@ -161,7 +133,7 @@ fn a_generation_reads_as_langfuse_wants_it() {
 
 #[test]
 fn a_failure_is_red_by_level_and_by_status() {
-    let record = record("a failure", SpanSpec::new("a failure"), |span| {
+    let record = record(SpanSpec::new("a failure"), |span| {
         span.record_error("out of beans");
     });
 
@@ -182,7 +154,7 @@ fn a_failure_is_red_by_level_and_by_status() {
 fn a_level_of_error_alone_makes_the_status_one() {
     let spec = SpanSpec::new("a level").level(Level::Error);
 
-    let span = encoded(&record("a level", spec, |_span| ()));
+    let span = encoded(&record(spec, |_span| ()));
 
     assert_eq!(span.status.map(|status| status.code), Some(2));
 }
@@ -201,7 +173,7 @@ fn trace_attributes_stand_on_the_span() {
         .environment("test")
         .public(true);
     let spec = SpanSpec::new("of a trace");
-    let record = Context::with_trace(visit, || record("of a trace", spec, |_span| ()));
+    let record = Context::with_trace(visit, || record(spec, |_span| ()));
 
     let attributes = shown(&encoded(&record).attributes);
 
@@ -224,17 +196,14 @@ fn trace_attributes_stand_on_the_span() {
 
 #[test]
 fn what_an_event_says_of_usage_and_model_is_metadata_only() {
-    let memory = &*MEMORY;
-    Context::with_span("around an event", |_span| {
-        event(
-            "llm.seen",
-            attributes! {
-                key::TOTAL_TOKENS => 150, key::REQUEST_MODEL => "gpt-4o", key::COST => Cost::usd(1.0),
-            },
-        );
+    let records = captured(|| {
+        let said = attributes! {
+            key::TOTAL_TOKENS => 150, key::REQUEST_MODEL => "gpt-4o", key::COST => Cost::usd(1.0),
+        };
+        Context::with_span("around", |_span| event("llm.seen", said));
     });
 
-    let attributes = shown(&encoded(&take(memory, "llm.seen")).attributes);
+    let attributes = shown(&encoded(&records[0]).attributes);
 
     let metadata = |key: &str| attributes[&format!("langfuse.observation.metadata.{key}")].clone();
     assert_eq!(attributes["langfuse.observation.type"], "event");
@@ -284,7 +253,7 @@ fn any_run_of_spans_makes_a_request_and_the_middle_is_by_bytes() {
     let anchor = Anchor::now();
     for size in sizes {
         let spec = SpanSpec::new("sized").input("x".repeat(size));
-        batch.push(&record("sized", spec, |_span| ()), &anchor);
+        batch.push(&record(spec, |_span| ()), &anchor);
     }
 
     for start in 0..sizes.len() {
@@ -307,7 +276,7 @@ fn a_cleared_batch_starts_anew() {
     let anchor = Anchor::now();
     for _ in 0..2 {
         batch.clear();
-        let again = record("again", SpanSpec::new("again"), |_span| ());
+        let again = record(SpanSpec::new("again"), |_span| ());
         batch.push(&again, &anchor);
         assert_eq!(spans(decoded(&mut batch, 0..1)).len(), 1);
     }
@@ -326,7 +295,7 @@ proptest! {
         for (key, text) in &texts {
             spec = spec.attribute(key.clone(), text);
         }
-        let record = record(name, spec, |_span| ());
+        let record = record(spec, |_span| ());
 
         let span = encoded(&record);
 

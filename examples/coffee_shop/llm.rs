@@ -1,0 +1,192 @@
+//! The model: chat completions over HTTP in OpenAI's shape, observed and tried again.
+
+use std::{env, time::Duration};
+
+use o11y_core::{Context, Generation, Usage, attributes, event};
+use reqwest::{Client, Response};
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+
+use crate::{error::ShopError, script};
+
+const MAX_ATTEMPTS: u32 = 3;
+const MAX_TOKENS: u64 = 150;
+
+#[derive(Debug, Serialize)]
+pub struct Message {
+    pub role: &'static str,
+    pub content: String,
+}
+
+impl Message {
+    pub fn system(content: impl Into<String>) -> Self {
+        let (role, content) = ("system", content.into());
+        Self { role, content }
+    }
+
+    pub fn user(content: impl Into<String>) -> Self {
+        let (role, content) = ("user", content.into());
+        Self { role, content }
+    }
+}
+
+/// What the model said, and what it took.
+#[derive(Debug, Default)]
+pub struct Answer {
+    pub text: String,
+    pub usage: Usage,
+    pub attempts: u32,
+}
+
+pub struct Llm {
+    http: Client,
+    base_url: String,
+    key: String,
+    model: String,
+    is_scripted: bool,
+}
+
+impl Llm {
+    /// The endpoint of the environment, or else one on loopback that answers from a script.
+    pub async fn from_env() -> anyhow::Result<Self> {
+        // The client leaves it to us what TLS is made with. It can be installed only once, and
+        // whoever was first will do.
+        _ = rustls::crypto::ring::default_provider().install_default();
+        let http = Client::builder().timeout(Duration::from_secs(60));
+        let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
+        let model = set("OPENAI_MODEL").unwrap_or_else(|| "gpt-4o-mini".to_owned());
+        Ok(match set("OPENAI_BASE_URL") {
+            Some(base_url) => Self {
+                http: http.build()?,
+                base_url: base_url.trim_end_matches('/').to_owned(),
+                key: set("OPENAI_API_KEY").unwrap_or_default(),
+                model,
+                is_scripted: false,
+            },
+            None => Self {
+                http: http.no_proxy().build()?,
+                base_url: script::serve().await?,
+                key: "none".to_owned(),
+                model: "gpt-4o-mini".to_owned(),
+                is_scripted: true,
+            },
+        })
+    }
+
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    pub fn is_scripted(&self) -> bool {
+        self.is_scripted
+    }
+
+    /// Asks, and asks again if the model is only busy.
+    pub async fn ask(&self, messages: &[Message], format: Format) -> Result<Answer, ShopError> {
+        let mut attempt = 1;
+        loop {
+            let error = match self.attempt(messages, format, attempt).await {
+                Err(error) if error.is_transient() && attempt < MAX_ATTEMPTS => error,
+                outcome => return outcome,
+            };
+            let wait = match error {
+                ShopError::Status { wait, .. } => wait,
+                _ => None,
+            }
+            .unwrap_or(Duration::from_millis(200) * attempt);
+            attempt += 1;
+            event(
+                "llm.retry",
+                attributes! {
+                    "reason" => error.to_string(),
+                    "attempt" => attempt,
+                    "wait_ms" => wait.as_millis(),
+                },
+            );
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// One call, which is one observation of type generation, whether it succeeds, fails or is
+    /// refused.
+    async fn attempt(
+        &self,
+        messages: &[Message],
+        format: Format,
+        attempt: u32,
+    ) -> Result<Answer, ShopError> {
+        let generation = Generation::new("openai", self.model())
+            .input(messages)
+            .temperature(0.2)
+            .max_tokens(MAX_TOKENS)
+            .estimate(estimate(messages));
+        Context::generation(generation, async |call| -> Result<Answer, ShopError> {
+            let answer = self.post(messages, format, attempt).await?;
+            call.record_response(&answer); // text, model, tokens
+            match answer["choices"][0]["message"]["content"].as_str() {
+                Some(text) => Ok(Answer {
+                    text: text.to_owned(),
+                    usage: call.usage().unwrap_or_default(),
+                    attempts: attempt,
+                }),
+                None => Err(ShopError::Senseless("there is no text in it".to_owned())),
+            }
+        })
+        .await
+    }
+
+    async fn post(
+        &self,
+        messages: &[Message],
+        format: Format,
+        attempt: u32,
+    ) -> Result<Json, ShopError> {
+        let mut request = json!({
+            "model": self.model,
+            "messages": messages,
+            "temperature": 0.2,
+            "max_tokens": MAX_TOKENS,
+        });
+        if let Format::Json = format {
+            request["response_format"] = json!({ "type": "json_object" });
+        }
+        let response = self
+            .http
+            .post(format!("{}/chat/completions", self.base_url))
+            .bearer_auth(&self.key)
+            .header("x-retry-count", attempt - 1)
+            .json(&request)
+            .send()
+            .await?;
+        if !response.status().is_success() {
+            return Err(ShopError::Status {
+                status: response.status(),
+                wait: wait_of(&response),
+            });
+        }
+        Ok(response.json().await?)
+    }
+}
+
+/// What the answer is to look like.
+#[derive(Debug, Clone, Copy)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+/// An upper bound of what a call takes, for budgets: four letters make about one token.
+fn estimate(messages: &[Message]) -> u64 {
+    let letters: usize = messages.iter().map(|message| message.content.len()).sum();
+    letters as u64 / 4 + MAX_TOKENS
+}
+
+fn wait_of(response: &Response) -> Option<Duration> {
+    let number = |name| response.headers().get(name)?.to_str().ok()?.parse().ok();
+    let milliseconds = number("retry-after-ms").map(Duration::from_millis);
+    milliseconds.or_else(|| number("retry-after").map(Duration::from_secs))
+}

@@ -1,0 +1,181 @@
+//! What telemetry takes from the program: the time that a run spends inside our calls.
+//!
+//! A clock around every call would cost more than the calls. So the spans and events of a run are
+//! made once more, in the same shape and with the same texts, but with nothing to wait for between
+//! them, through an exporter like the run's own. What that takes is the overhead.
+
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
+
+use o11y_core::{Context, Generation, ObservationType, SpanSpec, attributes, event};
+use o11y_langfuse::local::Receiver;
+use serde_json::{Value as Json, json};
+
+use crate::{
+    destination::telemetry_to,
+    error::ShopError,
+    llm::Message,
+    run::Run,
+    shop::{Served, Visit, question, trace_of},
+};
+
+const WARM_UPS: usize = 20;
+const ROUNDS: usize = 101;
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
+
+pub struct Overhead {
+    pub spans: usize,
+    pub events: usize,
+    pub median: Duration,
+    pub rounds: usize,
+}
+
+pub async fn measure(run: &Run) -> anyhow::Result<Overhead> {
+    // A destination of its own: nobody wants these in their project.
+    let receiver = Receiver::start()?;
+    let telemetry = telemetry_to(&receiver)?;
+    let visits: Vec<_> = run.visits.iter().filter_map(Replay::of).collect();
+
+    let mut times = Vec::with_capacity(ROUNDS);
+    let (mut spans, mut events) = (0, 0);
+    for round in 0..WARM_UPS + ROUNDS {
+        let start = Instant::now();
+        for visit in &visits {
+            visit.play().await;
+        }
+        let took = start.elapsed();
+        if round >= WARM_UPS {
+            times.push(took);
+        }
+        telemetry.flush_async(FLUSH_TIMEOUT).await?;
+        let arrived = receiver.observations();
+        events = arrived.iter().filter(|one| one.kind == "event").count();
+        spans = arrived.len() - events;
+        receiver.clear();
+    }
+    times.sort();
+    Ok(Overhead {
+        spans,
+        events,
+        median: times[ROUNDS / 2],
+        rounds: ROUNDS,
+    })
+}
+
+/// A visit with everything at hand that its telemetry says.
+struct Replay<'a> {
+    visit: &'a Visit,
+    served: &'a Served,
+    messages: [Message; 2],
+    response: Json,
+}
+
+impl<'a> Replay<'a> {
+    fn of(visit: &'a Visit) -> Option<Self> {
+        let served = visit.outcome.as_ref().ok()?;
+        let usage = served.usage;
+        let response = json!({
+            "id": "chatcmpl-0000000000000000",
+            "model": "gpt-4o-mini-2024-07-18",
+            "choices": [{
+                "index": 0,
+                "message": { "role": "assistant", "content": served.answer },
+                "finish_reason": "stop",
+            }],
+            "usage": {
+                "prompt_tokens": usage.input_total() / 2,
+                "completion_tokens": usage.output_total() / 2,
+                "total_tokens": usage.total() / 2,
+                "prompt_tokens_details": { "cached_tokens": 0 },
+            },
+        });
+        Some(Self {
+            visit,
+            served,
+            messages: question(&visit.customer),
+            response,
+        })
+    }
+
+    /// The calls of `shop.rs`, `llm.rs` and `tools.rs` in their order, with nothing between them.
+    async fn play(&self) {
+        let Visit { customer, .. } = self.visit;
+        let Served {
+            decision, result, ..
+        } = self.served;
+        let action = decision.action.name();
+        Context::with_trace_async(trace_of(customer, "replay"), async || {
+            let agent = SpanSpec::new("coffee_shop.handle_customer")
+                .observation(ObservationType::Agent)
+                .input(customer);
+            Context::with_span_async(agent, async |span| {
+                black_box(span.context());
+                event(
+                    "customer.arrived",
+                    attributes! {
+                        "customer" => customer.name,
+                        "mood" => customer.mood,
+                        "time_of_day" => customer.time_of_day,
+                    },
+                );
+                let chain = SpanSpec::new("chain_of_thought")
+                    .observation(ObservationType::Chain)
+                    .input(customer.says);
+                Context::with_span_async(chain, async |span| {
+                    self.ask(self.served.attempts[0]).await;
+                    event(
+                        "chain_of_thought.reasoning_complete",
+                        attributes! { "action" => action, "reasoning" => &*decision.reasoning },
+                    );
+                    span.set_output(decision);
+                })
+                .await;
+                let tool = SpanSpec::new(action)
+                    .observation(ObservationType::Tool)
+                    .input(&decision.action);
+                Context::with_span_async(tool, async |span| {
+                    event(
+                        "tool.complete",
+                        attributes! { "tool" => action, "result" => &**result },
+                    );
+                    span.set_output(&**result);
+                })
+                .await;
+                event(
+                    "react.iteration_complete",
+                    attributes! { "iteration" => 1, "action" => action, "result" => &**result },
+                );
+                self.ask(self.served.attempts[1]).await;
+                span.set_output(&self.served.answer);
+            })
+            .await;
+        })
+        .await;
+    }
+
+    async fn ask(&self, attempts: u32) {
+        for attempt in 1..=attempts {
+            let generation = Generation::new("openai", "gpt-4o-mini")
+                .input(&self.messages)
+                .temperature(0.2)
+                .max_tokens(150)
+                .estimate(400);
+            let outcome = Context::generation(generation, async |call| -> Result<(), ShopError> {
+                if attempt < attempts {
+                    return Err(ShopError::Senseless(String::new()));
+                }
+                call.record_response(&self.response);
+                Ok(())
+            })
+            .await;
+            if outcome.is_err() {
+                event(
+                    "llm.retry",
+                    attributes! { "reason" => "status 429", "attempt" => attempt, "wait_ms" => 120 },
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The worker on a transport that answers by a script: no network, no waiting, certain order.
+
+use std::{collections::VecDeque, sync::Mutex, thread};
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use o11y_core::Context;
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    captured::captured,
+    config::Langfuse,
+    inbox::{Command, Ending, Ticket},
+    transport::Reply,
+};
+
+/// Answers by a script, then always with 200, and keeps how large the bodies were.
+struct Scripted {
+    script: VecDeque<Answer>,
+    sent: Arc<Mutex<Vec<Vec<u8>>>>,
+    /// If there is one: a request waits for a word from here before it is answered.
+    gate: Option<Receiver<()>>,
+}
+
+impl Transport for Scripted {
+    fn send(&mut self, body: Body<'_>, _deadline: Instant) -> Reply {
+        self.sent.lock().unwrap().push(body.bytes.to_vec());
+        if let Some(gate) = &self.gate {
+            gate.recv().unwrap();
+        }
+        let answer = self.script.pop_front().unwrap_or_else(|| status(200));
+        Reply {
+            answer,
+            error: None,
+        }
+    }
+}
+
+fn status(status: u16) -> Answer {
+    Answer::Status {
+        status,
+        retry_after: None,
+    }
+}
+
+struct Rig {
+    shared: Arc<Shared>,
+    commands: Sender<Command>,
+    sent: Arc<Mutex<Vec<Vec<u8>>>>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Rig {
+    fn new(script: impl IntoIterator<Item = Answer>, gate: Option<Receiver<()>>) -> Self {
+        let mut config = Langfuse::builder()
+            .public_key("pk")
+            .secret_key("sk")
+            .export_interval(Duration::ZERO)
+            .queue_size(64)
+            .batch_size(32)
+            .gzip(false)
+            .build()
+            .unwrap();
+        config.first_backoff = Duration::ZERO;
+        let shared = Arc::new(Shared::new(&config));
+        let sent = Arc::default();
+        let transport = Scripted {
+            script: script.into_iter().collect(),
+            sent: Arc::clone(&sent),
+            gate,
+        };
+        let (commands, received) = unbounded();
+        let worker = Worker::new(
+            &config,
+            Arc::clone(&shared),
+            Inbox::new(received),
+            transport,
+        );
+        let thread = thread::Builder::new().spawn(|| worker.run()).unwrap();
+        Self {
+            shared,
+            commands,
+            sent,
+            thread,
+        }
+    }
+
+    fn push(&self, count: usize) {
+        let records = captured(|| {
+            for _ in 0..count {
+                Context::with_span("span", |_span| ());
+            }
+        });
+        for record in records {
+            self.shared.queue.push(record);
+        }
+    }
+
+    fn flush(&self) {
+        let (done, answer) = bounded(1);
+        let accepted = self.shared.queue.wake.accepted();
+        self.commands
+            .send(Command::Flush(Ticket { accepted, done }))
+            .unwrap();
+        answer.recv().unwrap();
+    }
+
+    fn end(self, timeout: Duration) -> Arc<Shared> {
+        let (done, answer) = bounded(1);
+        let deadline = Instant::now() + timeout;
+        self.shared.queue.close();
+        self.commands
+            .send(Command::Shutdown(Ending { deadline, done }))
+            .unwrap();
+        answer.recv().unwrap();
+        self.thread.join().unwrap();
+        self.shared
+    }
+}
+
+const LONG: Duration = Duration::from_secs(20);
+
+#[test]
+fn a_request_that_the_server_fails_on_is_given_up_after_eight_attempts() {
+    let rig = Rig::new((0..8).map(|_| status(500)), None);
+
+    rig.push(3);
+    rig.flush();
+    rig.push(2);
+    rig.flush();
+
+    let stats = rig.end(LONG).stats();
+    assert_eq!(stats.lost.get(LossReason::RetriesExhausted), 3);
+    assert_eq!((stats.delivered, stats.retries), (2, 7));
+    assert!(stats.is_balanced(), "{stats}");
+}
+
+#[test]
+fn an_absent_server_is_tried_for_ever_with_the_same_bytes() {
+    let rig = Rig::new((0..100).map(|_| Answer::Nothing), None);
+
+    rig.push(3);
+    rig.flush();
+
+    let sent = rig.sent.lock().unwrap().clone();
+    assert_eq!(sent.len(), 101);
+    assert!(sent.iter().all(|body| *body == sent[0]));
+    assert_eq!(rig.end(LONG).stats().delivered, 3);
+}
+
+#[test]
+fn refused_keys_hold_back_what_comes_later_until_somebody_insists() {
+    let rig = Rig::new([status(401)], None);
+
+    rig.push(1);
+    rig.flush();
+    rig.push(40); // due by count, but held back
+    rig.flush(); // insists
+
+    let stats = rig.end(LONG).stats();
+    assert_eq!(stats.lost.get(LossReason::Unauthorized), 1);
+    assert_eq!(stats.delivered, 40);
+}
+
+#[test]
+fn at_every_moment_each_span_is_in_exactly_one_place() {
+    let (open, gate) = unbounded();
+    let script = [
+        status(200),
+        status(413),
+        status(400),
+        status(503),
+        status(400),
+    ];
+    let rig = Rig::new(script, Some(gate));
+
+    rig.push(100); // 64 fit
+    for _ in 0..200 {
+        let stats = rig.shared.stats();
+        assert!(stats.is_balanced(), "{stats}");
+        let _one_more = open.send(());
+        thread::yield_now();
+    }
+    rig.flush();
+
+    let stats = rig.end(LONG).stats();
+    assert!(stats.is_balanced(), "{stats}");
+    assert_eq!(stats.accepted, 100);
+    assert_eq!(stats.waiting, 0);
+}
+
+#[test]
+fn at_the_end_nothing_is_tried_that_the_time_does_not_allow() {
+    let far = Answer::Status {
+        status: 429,
+        retry_after: Some("3600".to_owned()),
+    };
+    let rig = Rig::new([far], None);
+
+    rig.push(5);
+    let stats = rig.end(LONG).stats();
+
+    assert_eq!(stats.lost.get(LossReason::ShutdownDeadline), 5);
+    assert_eq!(stats.requests, 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever the server answers, every span is accounted for, and a 2xx is never sent again.
+    #[test]
+    fn any_script_of_answers_settles_every_span(
+        answers in proptest::collection::vec(
+            proptest::sample::select(&[0, 200, 204, 400, 401, 404, 408, 413, 422, 429, 500, 503][..]),
+            0..30,
+        ),
+        count in 0_usize..150,
+    ) {
+        let delivered = answers.iter().filter(|code| (200..300).contains(*code)).count() as u64;
+        let script = answers.iter().map(|code| match code {
+            0 => Answer::Nothing,
+            code => status(*code),
+        });
+        let rig = Rig::new(script.collect::<Vec<_>>(), None);
+
+        rig.push(count);
+        rig.flush();
+        let stats = rig.end(LONG).stats();
+
+        prop_assert!(stats.is_balanced(), "{}", stats);
+        prop_assert_eq!(stats.accepted, count as u64);
+        prop_assert_eq!(stats.waiting, 0);
+        prop_assert!(stats.requests <= 1 + stats.retries + 2 * 150 + delivered);
+    }
+}

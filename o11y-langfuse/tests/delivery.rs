@@ -1,0 +1,261 @@
+//! With a healthy server everything arrives, once, when it is due.
+
+use std::time::Duration;
+
+use o11y_core::{Context, FlushError, Generation, Observability, SpanSpec, TraceAttributes};
+use o11y_langfuse::LossReason;
+use serde_json::json;
+
+#[path = "support/rig.rs"]
+mod rig;
+use rig::{LONG, Rig, make};
+
+#[test]
+fn a_flush_delivers_a_batch_that_is_not_full() {
+    let rig = Rig::new(|builder| builder);
+
+    make(3);
+    rig.telemetry.flush(LONG).unwrap();
+
+    rig.assert_all_delivered(3);
+    assert_eq!(rig.receiver.requests().len(), 1);
+}
+
+#[test]
+fn a_request_carries_what_langfuse_wants_to_see() {
+    let rig = Rig::new(|builder| builder.gzip(true));
+
+    make(1);
+    rig.telemetry.flush(LONG).unwrap();
+
+    let requests = rig.receiver.requests();
+    let request = &requests[0];
+    assert_eq!(request.path, "/api/public/otel/v1/traces");
+    assert_eq!(request.status, Some(200));
+    assert!(request.gzip);
+    for (name, value) in [
+        ("content-type", "application/x-protobuf"),
+        ("content-encoding", "gzip"),
+        ("x-langfuse-ingestion-version", "4"),
+        ("x-langfuse-sdk-name", "o11y-langfuse"),
+        ("x-langfuse-sdk-version", env!("CARGO_PKG_VERSION")),
+        ("x-langfuse-public-key", rig.receiver.public_key()),
+    ] {
+        assert_eq!(request.header(name), Some(value), "{name}");
+        let times = request.headers.iter().filter(|(known, _)| known == name);
+        assert_eq!(times.count(), 1, "{name}");
+    }
+    rig.assert_all_delivered(1);
+}
+
+#[test]
+fn a_full_batch_leaves_by_itself() {
+    let rig = Rig::new(|builder| builder.batch_size(10));
+
+    make(30);
+
+    assert!(rig.receiver.wait_for_observations(30, LONG));
+    rig.telemetry.flush(LONG).unwrap();
+    rig.assert_all_delivered(30);
+    for request in rig.receiver.requests() {
+        assert!(request.observation_ids.len() <= 10);
+    }
+}
+
+#[test]
+fn a_lone_span_leaves_by_itself_after_the_interval() {
+    let rig = Rig::new(|builder| builder.export_interval(Duration::from_millis(20)));
+
+    make(1);
+
+    assert!(rig.receiver.wait_for_observations(1, LONG));
+}
+
+#[test]
+fn a_large_batch_is_divided_by_bytes() {
+    let rig = Rig::new(|builder| builder.request_bytes(10_000));
+
+    for _ in 0..20 {
+        Context::with_span(SpanSpec::new("large").input("x".repeat(3_000)), |_span| ());
+    }
+    rig.telemetry.flush(LONG).unwrap();
+
+    rig.assert_all_delivered(20);
+    let requests = rig.receiver.requests();
+    assert!(requests.len() >= 6, "{}", requests.len());
+    for request in requests {
+        assert!(request.body_bytes <= 10_000, "{}", request.body_bytes);
+    }
+}
+
+#[test]
+fn one_connection_serves_every_request() {
+    let rig = Rig::new(|builder| builder);
+
+    for _ in 0..5 {
+        make(1);
+        rig.telemetry.flush(LONG).unwrap();
+    }
+
+    rig.assert_all_delivered(5);
+    assert_eq!(rig.receiver.connections(), 1);
+}
+
+#[test]
+fn dropping_the_guard_delivers_what_waits() {
+    let rig = Rig::new(|builder| builder);
+    make(7);
+
+    let Rig {
+        telemetry,
+        receiver,
+        turn: _turn,
+    } = rig;
+    drop(telemetry);
+
+    assert_eq!(receiver.observation_count(), 7);
+    assert_eq!(
+        Observability::disabled_reason().as_deref(),
+        Some("shut down")
+    );
+}
+
+#[test]
+fn a_second_shutdown_returns_at_once_and_later_spans_are_counted() {
+    let rig = Rig::new(|builder| builder);
+
+    Context::with_span("open at the end", |_span| {
+        make(2);
+        rig.telemetry.shutdown(LONG).unwrap();
+        rig.telemetry.shutdown(LONG).unwrap();
+        make(5); // telemetry is off: these are never started
+    });
+
+    let stats = rig.stats();
+    assert_eq!((stats.accepted, stats.delivered), (3, 2));
+    assert_eq!(stats.lost.get(LossReason::AfterShutdown), 1);
+    rig.telemetry.flush(LONG).unwrap();
+}
+
+#[test]
+fn many_threads_flush_at_once() {
+    let rig = Rig::new(|builder| builder);
+
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                make(50);
+                rig.telemetry.flush(LONG).unwrap();
+                make(50);
+            });
+        }
+    });
+    rig.telemetry.flush(LONG).unwrap();
+
+    rig.assert_all_delivered(800);
+}
+
+#[tokio::test]
+async fn a_flush_on_a_current_thread_runtime_leaves_its_thread_free() {
+    let rig = Rig::new(|builder| builder);
+
+    make(3);
+    let flush = rig.telemetry.flush_async(LONG);
+    let other = tokio::spawn(async { 1 });
+    let (flushed, other) = tokio::join!(flush, other);
+
+    flushed.unwrap();
+    assert_eq!(other.unwrap(), 1);
+    rig.assert_all_delivered(3);
+}
+
+#[test]
+fn a_generation_arrives_with_its_model_tokens_and_trace() {
+    let rig = Rig::new(|builder| builder.environment("test").release("r7"));
+
+    let visit = TraceAttributes::new()
+        .name("visit")
+        .user("gus")
+        .tag("coffee");
+    Context::with_trace(visit, || {
+        let request = Generation::new("openai", "gpt-4o-mini").input("What shall I drink?");
+        Context::generation_blocking(request, |call| -> anyhow::Result<()> {
+            call.record_response(&json!({
+                "model": "gpt-4o-mini-2024-07-18",
+                "choices": [{"message": {"role": "assistant", "content": "A flat white."}}],
+                "usage": {"prompt_tokens": 31, "completion_tokens": 5,
+                          "prompt_tokens_details": {"cached_tokens": 8}}
+            }));
+            Ok(())
+        })
+        .unwrap();
+    });
+    rig.telemetry.flush(LONG).unwrap();
+
+    let traces = rig.receiver.traces();
+    let [trace] = &traces[..] else {
+        panic!("{} traces", traces.len());
+    };
+    assert_eq!(trace.outline(), "generation llm.generate\n");
+    assert_eq!(trace.name.as_deref(), Some("visit"));
+    let generation = &trace.observations[0];
+    assert_eq!(generation.model.as_deref(), Some("gpt-4o-mini-2024-07-18"));
+    assert_eq!(generation.input.as_deref(), Some("What shall I drink?"));
+    assert_eq!(generation.output.as_deref(), Some("A flat white."));
+    assert_eq!(generation.total_tokens(), 36);
+    assert_eq!(generation.usage["input_cached_tokens"], 8);
+    assert_eq!(generation.user_id.as_deref(), Some("gus"));
+    assert_eq!(generation.tags, ["coffee"]);
+    assert_eq!(generation.environment, "test");
+    assert_eq!(generation.release.as_deref(), Some("r7"));
+}
+
+#[test]
+fn langfuse_is_asked_which_project_the_keys_belong_to() {
+    let rig = Rig::new(|builder| builder);
+
+    let project = rig.telemetry.auth_check().unwrap();
+    let trace = o11y_core::TraceId::random();
+    let url = rig.telemetry.trace_url(trace).unwrap();
+
+    assert_eq!(project.id, "local");
+    let base = rig.receiver.base_url();
+    assert_eq!(url, format!("{base}/project/local/traces/{trace}"));
+}
+
+#[test]
+fn wrong_keys_are_told_by_the_auth_check() {
+    let rig = Rig::new(|builder| builder.secret_key("sk-lf-wrong"));
+
+    let refused = rig.telemetry.auth_check().unwrap_err();
+
+    assert_eq!(
+        refused.to_string(),
+        "the credentials were refused with status 401"
+    );
+}
+
+#[test]
+fn a_flush_from_inside_a_subscriber_on_the_worker_is_refused_instead_of_hanging() {
+    let rig = Rig::new(|builder| builder.queue_size(1));
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let _subscription = o11y_core::events().subscribe(
+        "observability.spans_lost",
+        move |_event: &o11y_core::Event| {
+            let answer = Observability::flush(LONG);
+            sender
+                .send(matches!(answer, Err(FlushError::OwnThread)))
+                .unwrap();
+        },
+    );
+
+    make(3);
+    let flushed = rig.telemetry.flush(LONG);
+
+    assert!(
+        flushed.is_ok(),
+        "what was lost before is no failure of the flush"
+    );
+    assert_eq!(receiver.recv_timeout(LONG), Ok(true));
+    assert_eq!(rig.stats().lost.get(LossReason::QueueFull), 2);
+}

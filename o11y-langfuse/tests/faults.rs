@@ -1,0 +1,280 @@
+//! Whatever the server does: retried, halved, or lost under the right reason, and always counted.
+
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+use o11y_core::{Context, FlushError, SpanSpec};
+use o11y_langfuse::{LossReason, local::Fault};
+
+#[path = "support/rig.rs"]
+mod rig;
+use rig::{LONG, Rig, make};
+
+/// One fault, and the requests that it takes to deliver ten spans nevertheless.
+#[test]
+fn after_one_fault_the_same_bytes_are_sent_again_and_arrive() {
+    let after = |status, after: &str| Fault::RetryAfter {
+        status,
+        after: after.to_owned(),
+    };
+    for (fault, requests, stored) in [
+        (Fault::Healthy, 1, 10),
+        (Fault::Status(408), 2, 10),
+        (Fault::Status(429), 2, 10),
+        (Fault::Status(500), 2, 10),
+        (Fault::Status(502), 2, 10),
+        (Fault::Status(503), 2, 10),
+        (Fault::Status(504), 2, 10),
+        (after(429, "0"), 2, 10),
+        (after(503, "Sun, 06 Nov 1994 08:49:37 GMT"), 2, 10),
+        (Fault::ResetBeforeAnswer, 2, 10),
+        (Fault::CloseBeforeAnswer, 2, 10),
+        (Fault::Garbage, 2, 10),
+        // The server has them, but nobody can know: twice the same, byte for byte.
+        (Fault::ResetAfterStoring, 2, 20),
+        // The status has said it all; the rest of the answer does not matter.
+        (Fault::TruncatedAnswer, 1, 10),
+    ] {
+        let rig = Rig::new(|builder| builder);
+        let name = format!("{fault:?}");
+        rig.receiver.script([fault]);
+
+        make(10);
+        rig.telemetry.flush(LONG).unwrap();
+
+        let stats = rig.stats();
+        assert_eq!(stats.delivered, 10, "{name}: {stats}");
+        assert_eq!(stats.requests, requests, "{name}: {stats}");
+        assert_eq!(stats.retries, requests - 1, "{name}: {stats}");
+        assert_eq!(rig.receiver.observation_count(), stored, "{name}");
+        let bodies: BTreeSet<_> = rig
+            .receiver
+            .requests()
+            .iter()
+            .map(|request| request.body_digest)
+            .collect();
+        assert_eq!(bodies.len(), 1, "{name}: a retry sent other bytes");
+    }
+}
+
+/// What no retry can mend is lost at once, under its reason.
+#[test]
+fn what_the_server_will_never_take_is_lost_under_its_reason() {
+    for (fault, reason) in [
+        (Fault::Status(401), LossReason::Unauthorized),
+        (Fault::Status(403), LossReason::Unauthorized),
+        (Fault::Status(404), LossReason::Rejected),
+        (Fault::Redirect(307), LossReason::Rejected),
+    ] {
+        let rig = Rig::new(|builder| builder);
+        let name = format!("{fault:?}");
+        rig.receiver.always(fault);
+
+        make(10);
+        let flushed = rig.telemetry.flush(LONG);
+
+        let Err(FlushError::Lost { lost: 10, reasons }) = flushed else {
+            panic!("{name}: {flushed:?}");
+        };
+        assert_eq!(reasons, format!("10 {reason}"));
+        let stats = rig.stats();
+        assert_eq!(stats.lost.get(reason), 10, "{name}: {stats}");
+        assert_eq!(stats.requests, 1, "{name}: {stats}");
+    }
+}
+
+#[test]
+fn one_bad_span_costs_only_itself() {
+    let rig = Rig::new(|builder| builder);
+    rig.receiver.always(Fault::RejectSpan {
+        name: "span 37".to_owned(),
+    });
+
+    make(64);
+    let flushed = rig.telemetry.flush(LONG);
+
+    assert!(matches!(flushed, Err(FlushError::Lost { lost: 1, .. })));
+    let stats = rig.stats();
+    assert_eq!(stats.delivered, 63);
+    assert_eq!(stats.lost.get(LossReason::Rejected), 1);
+    assert_eq!(rig.receiver.observation_count(), 63);
+    // Six halvings find one of 64.
+    assert_eq!(stats.requests, 13);
+}
+
+#[test]
+fn a_batch_that_is_too_large_is_halved_and_a_giant_is_lost_alone() {
+    let rig = Rig::new(|builder| builder);
+    rig.receiver.always(Fault::TooLarge { limit: 20_000 });
+
+    for size in [1_000, 9_000, 30_000, 9_000, 1_000, 1_000] {
+        Context::with_span(SpanSpec::new("sized").input("x".repeat(size)), |_span| ());
+    }
+    let flushed = rig.telemetry.flush(LONG);
+
+    assert!(matches!(flushed, Err(FlushError::Lost { lost: 1, .. })));
+    let stats = rig.stats();
+    assert_eq!(stats.delivered, 5);
+    assert_eq!(stats.lost.get(LossReason::TooLarge), 1);
+}
+
+#[test]
+fn retry_after_is_waited_for() {
+    let rig = Rig::new(|builder| builder);
+    rig.receiver.script([Fault::RetryAfter {
+        status: 429,
+        after: "1".to_owned(),
+    }]);
+
+    make(1);
+    rig.telemetry.flush(LONG).unwrap();
+
+    let requests = rig.receiver.requests();
+    let waited = requests[1].at - requests[0].at;
+    assert!(waited >= Duration::from_secs(1), "{waited:?}");
+    rig.assert_all_delivered(1);
+}
+
+#[test]
+fn a_server_that_is_not_there_yet_gets_everything_when_it_comes() {
+    let rig = Rig::new(|builder| builder);
+    rig.receiver.script([
+        Fault::CloseBeforeAnswer,
+        Fault::Status(503),
+        Fault::ResetBeforeAnswer,
+    ]);
+
+    make(25);
+    rig.telemetry.flush(LONG).unwrap();
+
+    rig.assert_all_delivered(25);
+    assert_eq!(rig.stats().retries, 3);
+}
+
+#[test]
+fn while_the_server_stalls_the_newest_are_kept_and_nobody_waits() {
+    let rig = Rig::new(|builder| builder.queue_size(50).batch_size(10));
+    rig.receiver.always(Fault::Stall);
+
+    make(10);
+    assert!(rig.receiver.wait_for_requests(1, LONG));
+    make(200);
+    let stalled = rig.telemetry.stats();
+    rig.receiver.release();
+    rig.telemetry.flush(LONG).unwrap();
+
+    assert!(stalled.is_balanced(), "{stalled}");
+    assert_eq!(stalled.waiting, 60);
+    assert_eq!(stalled.lost.get(LossReason::QueueFull), 150);
+    let stats = rig.stats();
+    assert_eq!(stats.delivered, 60);
+    let numbers: BTreeSet<_> = rig
+        .receiver
+        .observations()
+        .iter()
+        .skip(10)
+        .map(|observation| observation.name.clone())
+        .collect();
+    let newest: BTreeSet<_> = (150..200).map(|number| format!("span {number}")).collect();
+    assert_eq!(numbers, newest);
+}
+
+#[test]
+fn content_is_bounded_by_bytes_as_well() {
+    let rig = Rig::new(|builder| builder.queue_bytes(100_000));
+
+    for _ in 0..20 {
+        Context::with_span(SpanSpec::new("large").input("x".repeat(20_000)), |_span| ());
+    }
+    rig.telemetry.flush(LONG).unwrap();
+
+    let stats = rig.stats();
+    assert_eq!(stats.delivered, 5);
+    assert_eq!(stats.lost.get(LossReason::QueueFull), 15);
+}
+
+#[test]
+fn a_flush_that_runs_out_of_time_says_how_many_wait_and_loses_none() {
+    let rig = Rig::new(|builder| builder);
+    rig.receiver.always(Fault::Stall);
+
+    make(5);
+    let flushed = rig.telemetry.flush(Duration::from_millis(100));
+
+    assert!(matches!(
+        flushed,
+        Err(FlushError::Timeout { waiting: 5, .. })
+    ));
+    rig.receiver.release();
+    rig.telemetry.flush(LONG).unwrap();
+    rig.assert_all_delivered(5);
+}
+
+#[test]
+fn a_shutdown_cuts_a_stalled_request_at_its_deadline_and_counts_every_loss() {
+    let rig = Rig::new(|builder| builder.batch_size(10));
+    rig.receiver.always(Fault::Stall);
+    make(10);
+    assert!(rig.receiver.wait_for_requests(1, LONG));
+    make(30);
+
+    let timeout = Duration::from_millis(300);
+    let start = Instant::now();
+    let ended = rig.telemetry.shutdown(timeout);
+    let took = start.elapsed();
+
+    assert!(
+        matches!(ended, Err(FlushError::Lost { lost: 40, .. })),
+        "{ended:?}"
+    );
+    assert!(took < timeout + Duration::from_millis(500), "{took:?}");
+    let stats = rig.stats();
+    assert_eq!(stats.lost.get(LossReason::ShutdownDeadline), 40);
+    assert_eq!((stats.waiting, stats.delivered), (0, 0));
+    // What comes of the request later changes nothing.
+    rig.receiver.release();
+    assert_eq!(rig.telemetry.stats(), stats);
+}
+
+#[test]
+fn a_shutdown_does_not_wait_behind_a_backoff() {
+    let rig = Rig::new(|builder| builder);
+    let far = Fault::RetryAfter {
+        status: 503,
+        after: "120".to_owned(),
+    };
+    rig.receiver.script([far]);
+    make(5);
+    let flushed = rig.telemetry.flush(Duration::from_millis(100));
+    assert!(matches!(flushed, Err(FlushError::Timeout { .. })));
+
+    let start = Instant::now();
+    rig.telemetry.shutdown(LONG).unwrap();
+
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        start.elapsed()
+    );
+    rig.assert_all_delivered(5);
+}
+
+#[test]
+fn nobody_at_the_address_is_counted_within_the_deadline() {
+    let rig = Rig::new(|builder| builder.host("http://127.0.0.1:9"));
+
+    make(5);
+    let start = Instant::now();
+    let ended = rig.telemetry.shutdown(Duration::from_millis(200));
+
+    assert!(
+        matches!(ended, Err(FlushError::Lost { lost: 5, .. })),
+        "{ended:?}"
+    );
+    assert!(start.elapsed() < Duration::from_secs(2));
+    let stats = rig.telemetry.stats();
+    assert!(stats.is_balanced(), "{stats}");
+    assert_eq!(stats.lost.get(LossReason::ShutdownDeadline), 5);
+}

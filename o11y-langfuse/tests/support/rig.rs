@@ -1,0 +1,85 @@
+//! A receiver and an exporter that sends to it. The switch is the process's, so tests of one
+//! binary take turns.
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "only tests use it"
+)]
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use o11y_core::Context;
+use o11y_langfuse::{Langfuse, LangfuseBuilder, Stats, Telemetry, local::Receiver};
+
+/// More than anything here takes: reaching it is a failure, not a measurement.
+pub(crate) const LONG: Duration = Duration::from_secs(20);
+
+static TURN: Mutex<()> = Mutex::new(());
+
+pub(crate) struct Rig {
+    // In this order: the exporter ends before its receiver does.
+    pub(crate) telemetry: Telemetry,
+    pub(crate) receiver: Receiver,
+    pub(crate) turn: MutexGuard<'static, ()>,
+}
+
+impl Rig {
+    /// Sends on flush only, unless `configure` says otherwise.
+    pub(crate) fn new(configure: impl FnOnce(LangfuseBuilder) -> LangfuseBuilder) -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let receiver = Receiver::start().unwrap();
+        let builder = Langfuse::builder()
+            .public_key(receiver.public_key())
+            .secret_key(receiver.secret_key())
+            .host(receiver.base_url())
+            .batch_size(100_000)
+            .export_interval(Duration::ZERO);
+        let telemetry = configure(builder).spawn().unwrap();
+        Self {
+            telemetry,
+            receiver,
+            turn,
+        }
+    }
+
+    /// The figures, after checking that they add up and agree with what the receiver saw.
+    pub(crate) fn stats(&self) -> Stats {
+        let stats = self.telemetry.stats();
+        assert!(stats.is_balanced(), "{stats}");
+        let arrived: BTreeSet<_> = self
+            .receiver
+            .observations()
+            .into_iter()
+            .map(|observation| (observation.trace_id, observation.id))
+            .collect();
+        assert!(
+            stats.delivered <= arrived.len() as u64,
+            "{stats}; arrived: {}",
+            arrived.len()
+        );
+        assert_eq!(stats.requests, self.receiver.requests().len() as u64);
+        stats
+    }
+
+    /// Everything was delivered, exactly once.
+    pub(crate) fn assert_all_delivered(&self, count: usize) {
+        let stats = self.stats();
+        assert_eq!(stats.accepted, count as u64, "{stats}");
+        assert_eq!(stats.delivered, count as u64, "{stats}");
+        assert_eq!(self.receiver.observation_count(), count);
+    }
+}
+
+/// Makes root spans `span 0`, `span 1`, ..
+pub(crate) fn make(count: usize) {
+    for number in 0..count {
+        Context::with_span(format!("span {number}"), |span| {
+            span.set_attribute("number", number);
+        });
+    }
+}
