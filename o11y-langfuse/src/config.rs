@@ -91,7 +91,7 @@ impl Config {
     ///
     /// [`ConfigError::Thread`] if the system refuses to start a thread.
     pub fn spawn(self) -> Result<Telemetry, ConfigError> {
-        Telemetry::spawn(self)
+        Telemetry::spawn(&self)
     }
 }
 

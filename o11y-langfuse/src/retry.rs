@@ -42,8 +42,8 @@ impl Backoff {
         let whole = self.first.saturating_mul(factor).min(LONGEST);
         self.attempt += 1;
         let half = whole / 2;
-        let chance = u64::from(self.chance.next_u32());
-        let jitter = half.mul_f64(chance as f64 / f64::from(u32::MAX));
+        let chance = f64::from(self.chance.next_u32()) / f64::from(u32::MAX);
+        let jitter = half.mul_f64(chance);
         let asked_for = asked_for.unwrap_or_default().min(LONGEST_ASKED_FOR);
         (half + jitter).max(asked_for)
     }

@@ -155,7 +155,7 @@ mod tests {
         // It ended right after the first look and is seen only at the second one.
         let seen = start + LONGEST_REST;
         assert_eq!(schedule.decide(seen, 1, 0), Decision::Rest(LONGEST_REST));
-        let nearly = start + 5 * SECOND - Duration::from_millis(1);
+        let nearly = start + Duration::from_millis(4_999);
         assert_eq!(
             schedule.decide(nearly, 1, 0),
             Decision::Rest(Duration::from_millis(1))

@@ -97,8 +97,8 @@ impl Telemetry {
         }
     }
 
-    pub(crate) fn spawn(config: Config) -> Result<Self, ConfigError> {
-        let exporter = Arc::new(Exporter::spawn(&config)?);
+    pub(crate) fn spawn(config: &Config) -> Result<Self, ConfigError> {
+        let exporter = Arc::new(Exporter::spawn(config)?);
         let warning = config.host.is_exposed().then(|| {
             format!(
                 "keys and content go to {} unencrypted, because its address starts with http://",
@@ -112,7 +112,7 @@ impl Telemetry {
         Ok(Self {
             state: State::On(Box::new(On {
                 exporter,
-                api: Api::new(&config),
+                api: Api::new(config),
                 warning,
                 shutdown_timeout: config.shutdown_timeout,
             })),
@@ -300,12 +300,10 @@ impl Future for Flush {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        match waiting.outcome.take() {
-            Some(outcome) => Poll::Ready(outcome),
-            None => {
-                waiting.waker = Some(cx.waker().clone());
-                Poll::Pending
-            }
-        }
+        let Some(outcome) = waiting.outcome.take() else {
+            waiting.waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        };
+        Poll::Ready(outcome)
     }
 }

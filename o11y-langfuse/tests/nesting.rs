@@ -1,5 +1,7 @@
 //! What was nested in the code is nested in what arrives: in threads, and on both runtimes.
 
+#![expect(clippy::expect_used, reason = "helpers of tests")]
+
 use o11y_core::{Context, ObservationType, SpanSpec, attributes, event};
 use o11y_langfuse::local::Trace;
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr};
 
-use ureq::http::Uri;
+use ureq::http::{Uri, uri::InvalidUri};
 
 use crate::error::ConfigError;
 
@@ -41,7 +41,7 @@ impl Host {
         }
         let uri: Uri = base
             .parse()
-            .map_err(|_: ureq::http::uri::InvalidUri| refuse(format!("is {text:?}")))?;
+            .map_err(|error: InvalidUri| refuse(format!("is {text:?} ({error})")))?;
         let encrypted = match uri.scheme_str() {
             Some("https") => true,
             Some("http") => false,

@@ -105,8 +105,8 @@ fn write_status(writer: &mut Writer<'_>, record: &Record) {
 
 /// Whether the server is meant to read this key itself.
 fn is_passed_on(name: &str, observation: ObservationType) -> bool {
-    let starts = |prefix: &&str| name.starts_with(*prefix);
-    if !KNOWN_PREFIXES.iter().any(|prefix| starts(&prefix)) {
+    let starts = |prefix: &&str| name.starts_with(prefix);
+    if !KNOWN_PREFIXES.iter().any(starts) {
         return false;
     }
     match observation {
@@ -114,6 +114,6 @@ fn is_passed_on(name: &str, observation: ObservationType) -> bool {
         ObservationType::Event => matches!(name, key::INPUT | key::OUTPUT | key::STATUS_MESSAGE),
         // A tool's name would take the place of any other observation's name.
         other if name == "gen_ai.tool.name" => other == ObservationType::Tool,
-        _ => !HIJACKING_PREFIXES.iter().any(|prefix| starts(&prefix)),
+        _ => !HIJACKING_PREFIXES.iter().any(starts),
     }
 }

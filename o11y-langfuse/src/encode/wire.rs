@@ -40,8 +40,9 @@ impl Writer<'_> {
     }
 
     /// Ends a nested message.
+    #[expect(clippy::needless_pass_by_value, reason = "a message is ended once")]
     pub(super) fn end(&mut self, open: Open) {
-        let Open { content } = open;
+        let content = open.content;
         let length = padded_length(self.buffer.len() - content);
         self.buffer[content - LENGTH_BYTES..content].copy_from_slice(&length);
     }

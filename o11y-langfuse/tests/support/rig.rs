@@ -1,10 +1,6 @@
 //! A receiver and an exporter that sends to it. The switch is the process's, so tests of one
 //! binary take turns.
-#![expect(
-    clippy::unwrap_used,
-    clippy::missing_panics_doc,
-    reason = "only tests use it"
-)]
+#![expect(clippy::unwrap_used, reason = "only tests use it")]
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::{
