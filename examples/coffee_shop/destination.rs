@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use o11y_core::TraceId;
 use o11y_langfuse::{
-    Langfuse, Stats, Telemetry,
+    Langfuse, LangfuseBuilder, Stats, Telemetry,
     local::{Receiver, Trace},
 };
 
@@ -29,7 +29,7 @@ impl Destination {
         }
         let receiver = Receiver::start().context("the receiver could not be started")?;
         Ok(Self {
-            telemetry: telemetry_to(&receiver)?,
+            telemetry: exporter_to(&receiver).spawn()?,
             receiver: Some(receiver),
         })
     }
@@ -70,12 +70,10 @@ impl Destination {
     }
 }
 
-/// Telemetry that goes to a receiver of ours.
-pub fn telemetry_to(receiver: &Receiver) -> anyhow::Result<Telemetry> {
+/// The settings of an exporter to a receiver of ours.
+pub fn exporter_to(receiver: &Receiver) -> LangfuseBuilder {
     Langfuse::builder()
         .public_key(receiver.public_key())
         .secret_key(receiver.secret_key())
         .host(receiver.base_url())
-        .spawn()
-        .context("telemetry could not be started")
 }

@@ -18,7 +18,7 @@ impl LiveStream {
     }
 
     fn on_event(&self, event: &Event) {
-        show::event(self.start.elapsed(), event, &details(event));
+        show::event(self.start, event, &details(event));
     }
 }
 
@@ -71,7 +71,7 @@ fn details(event: &Event) -> String {
 
 fn shown(value: &Value) -> String {
     match value.as_ref() {
-        ValueRef::Text(text) => show::shortened(text, 56),
+        ValueRef::Text(text) => show::shortened(text, 52),
         ValueRef::Float(number) => format!("{number:.0}"),
         ValueRef::Int(number) => number.to_string(),
         other => format!("{other:?}"),

@@ -2,7 +2,7 @@
 
 use std::{env, time::Duration};
 
-use o11y_core::{Context, Generation, Usage, attributes, event};
+use o11y_core::{Call, Context, Generation, InclusiveUsage, Usage, attributes, event};
 use reqwest::{Client, Response};
 use serde::Serialize;
 use serde_json::{Value as Json, json};
@@ -125,12 +125,12 @@ impl Llm {
             .max_tokens(MAX_TOKENS)
             .estimate(estimate(messages));
         Context::generation(generation, async |call| -> Result<Answer, ShopError> {
-            let answer = self.post(messages, format, attempt).await?;
-            call.record_response(&answer); // text, model, tokens
-            match answer["choices"][0]["message"]["content"].as_str() {
+            let response = self.post(messages, format, attempt).await?;
+            let usage = note(call, &response);
+            match response["choices"][0]["message"]["content"].as_str() {
                 Some(text) => Ok(Answer {
                     text: text.to_owned(),
-                    usage: call.usage().unwrap_or_default(),
+                    usage,
                     attempts: attempt,
                 }),
                 None => Err(ShopError::Senseless("there is no text in it".to_owned())),
@@ -177,6 +177,30 @@ impl Llm {
 pub enum Format {
     Text,
     Json,
+}
+
+/// Notes what the model said and used.
+///
+/// `call.record_response(response)` does all of this and more in one line. It has to turn whatever
+/// it is given into JSON first, which takes three microseconds; by hand it takes a fraction of one.
+pub fn note(call: &mut Call<'_>, response: &Json) -> Usage {
+    let tokens = |pointer| {
+        response
+            .pointer(pointer)
+            .and_then(Json::as_u64)
+            .unwrap_or(0)
+    };
+    let usage = Usage::from_inclusive(InclusiveUsage {
+        input: tokens("/usage/prompt_tokens"),
+        cached: tokens("/usage/prompt_tokens_details/cached_tokens"),
+        output: tokens("/usage/completion_tokens"),
+        reasoning: tokens("/usage/completion_tokens_details/reasoning_tokens"),
+        ..InclusiveUsage::default()
+    });
+    call.set_response_model(&response["model"]);
+    call.set_output(&response["choices"][0]["message"]["content"]);
+    call.set_usage(usage);
+    usage
 }
 
 /// An upper bound of what a call takes, for budgets: four letters make about one token.

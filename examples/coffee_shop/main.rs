@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// Enough for two customers and a bit.
-const SMALL_BUDGET: u64 = 1_300;
+const SMALL_BUDGET: u64 = 950;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {

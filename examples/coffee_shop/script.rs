@@ -96,10 +96,6 @@ fn decide(prompt: &str) -> Value {
             "reasoning": "A long day asks for the largest oat latte there is.",
             "action": "make_drink", "drink": "large oat latte",
         }),
-        () if hears("espresso to go") => json!({
-            "reasoning": "In a hurry: a double espresso in a paper cup, at once.",
-            "action": "make_drink", "drink": "double espresso to go",
-        }),
         () => json!({
             "reasoning": "The order is plain, and the mood is good already.",
             "action": "make_drink", "drink": "flat white",

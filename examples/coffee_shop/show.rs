@@ -1,6 +1,6 @@
 //! What the program prints. Colours are left out where nobody would see them.
 
-use std::{fmt, time::Duration};
+use std::{fmt, io::Write as _, time::Instant};
 
 use anstream::println;
 use anstyle::{AnsiColor, Style};
@@ -49,15 +49,19 @@ pub fn title(text: &str) {
 }
 
 /// One line of the live stream.
-pub fn event(since_start: Duration, event: &Event, details: &str) {
-    let time = format!("{:.3} s", since_start.as_secs_f64());
+pub fn event(start: Instant, event: &Event, details: &str) {
     let trace = short(event.trace_id());
     let colour = event.trace_id().map_or(FAINT, colour_of);
     let style = match event.name() {
         "llm.error" | "llm.retry" | "llm.vetoed" => BAD,
         _ => Style::new(),
     };
-    println!(
+    // Locked before the time is read, so that lines come in its order.
+    let mut out = anstream::stdout().lock();
+    let time = format!("{:.3} s", start.elapsed().as_secs_f64());
+    // Nobody to tell if nobody reads it any more.
+    _ = writeln!(
+        out,
         "  {FAINT}{time:>7}{FAINT:#}  {colour}{trace}{colour:#}  {style}{name:<35}{style:#}  \
          {FAINT}{details}{FAINT:#}",
         name = event.name(),
@@ -139,7 +143,7 @@ pub fn summary(destination: &Destination, sequential: &Run, concurrent: &Run, ov
     );
     println!(
         "  {FAINT}{:12}             median of {} times{FAINT:#}",
-        "", overhead.rounds
+        "", overhead.times
     );
     println!("  {:<12} {}\n", "exporter", destination.stats());
 }
@@ -239,7 +243,7 @@ struct Indented<'a>(&'a Trace);
 impl fmt::Display for Indented<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for line in self.0.tree().coloured(true).to_string().lines() {
-            writeln!(f, "  {line}")?;
+            fmt::Write::write_fmt(f, format_args!("  {line}\n"))?;
         }
         Ok(())
     }

@@ -111,11 +111,17 @@ impl Attributes {
         }
     }
 
+    #[inline]
     fn push(&mut self, key: &'static str, value: Slot) {
         if self.list.len() == INLINE {
-            self.list.reserve_exact(SPILLED - INLINE);
+            self.spill();
         }
         self.list.push(Attribute { key, value });
+    }
+
+    #[cold]
+    fn spill(&mut self) {
+        self.list.reserve_exact(SPILLED - INLINE);
     }
 
     /// The bytes held outside of the list itself, for the queue's byte budget.

@@ -65,6 +65,8 @@ impl Observability {
     /// Records from now on, into `sink`, which takes the place of another one.
     pub fn enable(sink: Arc<dyn Sink>) {
         let wants_starts = sink.wants_starts();
+        // The first reading calibrates the clock; no span should have to wait for that.
+        _ = Ticks::now();
         let before = OUTLET.swap(Some(Arc::new(Outlet { sink })));
         WANTS_STARTS.store(wants_starts, Ordering::Relaxed);
         ENABLED.store(true, Ordering::Relaxed);

@@ -51,14 +51,13 @@ impl Default for Current {
 /// In a destructor of another thread-local the place may be gone; there is no context then.
 pub(crate) fn with<R>(look: impl FnOnce(&mut Current) -> R) -> R {
     let mut look = Some(look);
-    let seen = CURRENT.try_with(|place| {
-        let look = look.take()?;
-        Some(look(&mut place.borrow_mut()))
-    });
-    match (seen, look) {
-        (Ok(Some(result)), _) => result,
-        (_, Some(look)) => look(&mut Current::default()),
-        (_, None) => unreachable!("`look` is taken only to give a result"),
+    let mut look_at = |current: &mut Current| match look.take() {
+        Some(look) => look(current),
+        None => unreachable!("either the place is there, or it is not"),
+    };
+    match CURRENT.try_with(|place| look_at(&mut place.borrow_mut())) {
+        Ok(result) => result,
+        Err(_gone) => look_at(&mut Current::default()),
     }
 }
 

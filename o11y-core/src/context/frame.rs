@@ -47,8 +47,10 @@ impl Frame {
         let Some(record) = self.span.record_mut() else {
             return;
         };
-        let inside = current::with(|current| open(record, &current.context));
-        self.previous = current::swap(Current::at(inside));
+        self.previous = current::with(|current| {
+            let inside = open(record, &current.context);
+            std::mem::replace(current, Current::at(inside))
+        });
         observability::started(record);
     }
 
