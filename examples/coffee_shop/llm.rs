@@ -5,12 +5,16 @@ use std::{env, time::Duration};
 use o11y_core::{Call, Context, Generation, InclusiveUsage, Usage, attributes, event};
 use reqwest::{Client, Response};
 use serde::Serialize;
-use serde_json::{Value as Json, json};
+use serde_json::{
+    Value as Json, json,
+    value::{RawValue, to_raw_value},
+};
 
 use crate::{error::ShopError, script};
 
 const MAX_ATTEMPTS: u32 = 3;
 const MAX_TOKENS: u64 = 150;
+const TEMPERATURE: f64 = 0.2;
 
 #[derive(Debug, Serialize)]
 pub struct Message {
@@ -87,9 +91,12 @@ impl Llm {
 
     /// Asks, and asks again if the model is only busy.
     pub async fn ask(&self, messages: &[Message], format: Format) -> Result<Answer, ShopError> {
+        // Serialised once, for the request and for telemetry.
+        let prompt =
+            to_raw_value(messages).map_err(|error| ShopError::Senseless(error.to_string()))?;
         let mut attempt = 1;
         loop {
-            let error = match self.attempt(messages, format, attempt).await {
+            let error = match self.attempt(&prompt, format, attempt).await {
                 Err(error) if error.is_transient() && attempt < MAX_ATTEMPTS => error,
                 outcome => return outcome,
             };
@@ -115,17 +122,17 @@ impl Llm {
     /// refused.
     async fn attempt(
         &self,
-        messages: &[Message],
+        prompt: &RawValue,
         format: Format,
         attempt: u32,
     ) -> Result<Answer, ShopError> {
         let generation = Generation::new("openai", self.model())
-            .input(messages)
-            .temperature(0.2)
+            .input(prompt.get())
+            .temperature(TEMPERATURE)
             .max_tokens(MAX_TOKENS)
-            .estimate(estimate(messages));
+            .estimate(estimate(prompt));
         Context::generation(generation, async |call| -> Result<Answer, ShopError> {
-            let response = self.post(messages, format, attempt).await?;
+            let response = self.post(prompt, format, attempt).await?;
             let usage = note(call, &response);
             match response["choices"][0]["message"]["content"].as_str() {
                 Some(text) => Ok(Answer {
@@ -141,19 +148,20 @@ impl Llm {
 
     async fn post(
         &self,
-        messages: &[Message],
+        prompt: &RawValue,
         format: Format,
         attempt: u32,
     ) -> Result<Json, ShopError> {
-        let mut request = json!({
-            "model": self.model,
-            "messages": messages,
-            "temperature": 0.2,
-            "max_tokens": MAX_TOKENS,
-        });
-        if let Format::Json = format {
-            request["response_format"] = json!({ "type": "json_object" });
-        }
+        let request = ChatRequest {
+            model: &self.model,
+            messages: prompt,
+            temperature: TEMPERATURE,
+            max_tokens: MAX_TOKENS,
+            response_format: match format {
+                Format::Text => None,
+                Format::Json => Some(json!({ "type": "json_object" })),
+            },
+        };
         let response = self
             .http
             .post(format!("{}/chat/completions", self.base_url))
@@ -170,6 +178,16 @@ impl Llm {
         }
         Ok(response.json().await?)
     }
+}
+
+#[derive(Serialize)]
+struct ChatRequest<'a> {
+    model: &'a str,
+    messages: &'a RawValue,
+    temperature: f64,
+    max_tokens: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<Json>,
 }
 
 /// What the answer is to look like.
@@ -204,9 +222,8 @@ pub fn note(call: &mut Call<'_>, response: &Json) -> Usage {
 }
 
 /// An upper bound of what a call takes, for budgets: four letters make about one token.
-fn estimate(messages: &[Message]) -> u64 {
-    let letters: usize = messages.iter().map(|message| message.content.len()).sum();
-    letters as u64 / 4 + MAX_TOKENS
+fn estimate(prompt: &RawValue) -> u64 {
+    prompt.get().len() as u64 / 4 + MAX_TOKENS
 }
 
 fn wait_of(response: &Response) -> Option<Duration> {

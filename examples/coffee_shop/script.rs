@@ -29,7 +29,7 @@ async fn complete(headers: HeaderMap, Json(request): Json<Value>) -> Response {
     let is_first_attempt = headers
         .get("x-retry-count")
         .is_none_or(|count| count == "0");
-    match chance % 7 {
+    match chance % 17 {
         0 if is_first_attempt => {
             sleep(Duration::from_millis(20)).await;
             let wait = [("retry-after-ms", "120")];

@@ -133,15 +133,7 @@ impl Shop {
         decision: &Decision,
         result: &str,
     ) -> Result<Answer, ShopError> {
-        let done = decision.action.name();
-        let messages = [
-            Message::system(ROLE),
-            Message::user(format!(
-                "{} You did {done}, with this result: {result}. Tell {} in one sentence.",
-                situation(customer),
-                customer.name,
-            )),
-        ];
+        let messages = report(customer, &decision.action, result);
         self.llm.ask(&messages, Format::Text).await
     }
 }
@@ -161,18 +153,28 @@ pub fn trace_of(customer: &Customer, run: &'static str) -> TraceAttributes {
 const ROLE: &str = "You work at the counter of a small coffee shop. You are quick, kind and fair.";
 
 const ACTIONS: &str = "\
-Think step by step about what the customer needs, then pick exactly one action. Answer with one \
-JSON object and nothing else. It has the field `reasoning` with your thoughts in one sentence, \
-the field `action`, and the fields of that action:
-- `make_drink` with `drink`, the name of the drink;
-- `refund` with `amount` in dollars, for what went wrong on our side;
-- `call_manager` with `reason`, when only a person can help;
-- `joke` with `topic`, for whoever needs cheering up.";
+Think step by step, then pick one action. Answer with one JSON object: `reasoning` in a sentence, \
+`action`, and what the action needs:
+- `make_drink`: `drink`;
+- `refund`: `amount` in dollars, when we were wrong;
+- `call_manager`: `reason`, when only a person can help;
+- `joke`: `topic`, for whoever needs cheering up.";
 
 pub fn question(customer: &Customer) -> [Message; 2] {
     [
-        Message::system(format!("{ROLE}\n{ACTIONS}")),
+        Message::system(format!("{ROLE} {ACTIONS}")),
         Message::user(situation(customer)),
+    ]
+}
+
+pub fn report(customer: &Customer, action: &Action, result: &str) -> [Message; 2] {
+    let (done, name) = (action.name(), customer.name);
+    [
+        Message::system(ROLE),
+        Message::user(format!(
+            "{} You did {done}, with this result: {result}. Tell {name} in one sentence.",
+            situation(customer),
+        )),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, io::Write as _, time::Instant};
 
-use anstream::println;
+use anstream::{print, println};
 use anstyle::{AnsiColor, Style};
 use o11y_core::{Event, TraceId};
 use o11y_langfuse::local::Trace;
@@ -99,7 +99,10 @@ pub fn traces(destination: &Destination, sequential: &Run, concurrent: &Run, on_
         return;
     }
     title("Two traces of the sequential run, as they arrived");
-    for visit in interesting(sequential) {
+    for (place, visit) in interesting(sequential).enumerate() {
+        if place > 0 {
+            println!();
+        }
         tree(destination, visit);
     }
     title("The concurrent run: every trace holds its own customer and nobody else");
@@ -130,20 +133,18 @@ pub fn summary(destination: &Destination, sequential: &Run, concurrent: &Run, ov
         );
     }
     println!("  {:<12} {GOOD}{speed_up:>8.1}×{GOOD:#}", "speed-up");
-    let share = overhead.median.as_secs_f64() / sequential.took.as_secs_f64() * 100.0;
+    let took = overhead.took.as_secs_f64();
     println!(
-        "  {:<12} {GOOD}{:>6.1} µs{GOOD:#}   {share:.4} % of the sequential run",
+        "  {:<12} {GOOD}{:>6.1} µs{GOOD:#}   {:.1} µs for a customer, {:.4} % of the sequential run",
         "telemetry",
-        overhead.median.as_secs_f64() * 1e6,
+        took * 1e6,
+        took * 1e6 / CUSTOMERS.len() as f64,
+        took / sequential.took.as_secs_f64() * 100.0,
     );
     println!(
-        "  {FAINT}{:12}             the {} spans and {} events of a run, made again with nothing \
-         between them;{FAINT:#}",
+        "  {:12}             {FAINT}{} spans and {} events of a run, made again with nothing between \
+         them{FAINT:#}",
         "", overhead.spans, overhead.events,
-    );
-    println!(
-        "  {FAINT}{:12}             median of {} times{FAINT:#}",
-        "", overhead.times
     );
     println!("  {:<12} {}\n", "exporter", destination.stats());
 }
@@ -181,7 +182,7 @@ fn interesting(run: &Run) -> impl Iterator<Item = &Visit> {
 
 fn tree(destination: &Destination, visit: &Visit) {
     match visit.trace_id.and_then(|id| destination.trace(id)) {
-        Some(trace) => println!("{}", Indented(&trace)),
+        Some(trace) => print!("{}", Indented(&trace)),
         None => println!(
             "  {BAD}the trace of {} did not arrive{BAD:#}\n",
             visit.customer.name

@@ -95,7 +95,11 @@ impl Event {
     ///
     /// [`Vetoed`] if one of them refuses; the others have heard the event all the same.
     pub fn try_emit(self) -> Result<(), Vetoed> {
-        let answer = events().ask(&self);
+        self.try_emit_on(events())
+    }
+
+    pub(crate) fn try_emit_on(self, bus: &EventBus) -> Result<(), Vetoed> {
+        let answer = bus.ask(&self);
         observability::happened(self, answer.as_ref().err());
         answer
     }

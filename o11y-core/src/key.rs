@@ -9,7 +9,7 @@ pub const INPUT: &str = "langfuse.observation.input";
 pub const OUTPUT: &str = "langfuse.observation.output";
 /// Why the status or level is what it is.
 pub const STATUS_MESSAGE: &str = "langfuse.observation.status_message";
-/// The model that answered, or else the one that was asked.
+/// The model, if it is to be another than [`RESPONSE_MODEL`] or [`REQUEST_MODEL`] say.
 pub const MODEL: &str = "langfuse.observation.model.name";
 /// Tokens by class, as [`Usage`](crate::Usage).
 pub const USAGE: &str = "langfuse.observation.usage_details";

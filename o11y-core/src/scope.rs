@@ -1,6 +1,6 @@
 //! What is inherited: the trace attributes that ride on every span below.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use compact_str::CompactString;
 
@@ -22,7 +22,7 @@ use crate::text::text;
 ///
 /// [`Context::with_trace`]: crate::Context::with_trace
 #[must_use = "give it to `Context::with_trace`"]
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct TraceAttributes {
     name: Option<CompactString>,
     user: Option<CompactString>,
@@ -150,6 +150,18 @@ impl TraceAttributes {
         }
         merged.public = inner.public.or(merged.public);
         merged
+    }
+}
+
+/// Shows the name, the tags and the keys of the metadata, and nothing of the user.
+impl fmt::Debug for TraceAttributes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: Vec<_> = self.metadata.iter().map(|(key, _)| key).collect();
+        f.debug_struct("TraceAttributes")
+            .field("name", &self.name)
+            .field("tags", &self.tags)
+            .field("metadata", &keys)
+            .finish_non_exhaustive()
     }
 }
 

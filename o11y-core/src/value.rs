@@ -139,6 +139,7 @@ impl Value {
         match &self.0 {
             Repr::Text(text) if text.is_heap_allocated() => text.len(),
             Repr::Shared(text) => text.len(),
+            Repr::Usage(usage) => size_of_val(&**usage),
             _ => 0,
         }
     }

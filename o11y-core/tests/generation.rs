@@ -198,7 +198,7 @@ async fn every_way_out_of_a_call_is_told_exactly_once() {
             "llm.request",
             "llm.error cancelled",
             "llm.request",
-            "llm.error cancelled",
+            "llm.error panic",
         ]
     );
 }

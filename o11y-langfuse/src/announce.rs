@@ -1,10 +1,14 @@
 //! What must be noticed is said, but not over and over: in the log, and on the event bus.
 
-use std::time::{Duration, Instant};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::{Duration, Instant},
+};
 
 use o11y_core::{Event, attributes};
 
 use crate::{
+    exporter::Shared,
     stats::{LossReason, Losses},
     transport::Reply,
     verdict::Answer,
@@ -25,6 +29,11 @@ pub(crate) struct Announcer {
 impl Announcer {
     /// A request came back.
     pub(crate) fn reply(&mut self, reply: &Reply, host: &str) {
+        // The host's logger runs here; the worker outlives its panics.
+        let _panic = catch_unwind(AssertUnwindSafe(|| self.say(reply, host)));
+    }
+
+    fn say(&mut self, reply: &Reply, host: &str) {
         match (&reply.answer, &reply.error) {
             (
                 Answer::Status {
@@ -47,8 +56,8 @@ impl Announcer {
             ) => {
                 if !std::mem::replace(&mut self.refused, true) {
                     log::warn!(
-                        "{host} refused the keys with status {status}; spans are kept back, and \
-                         the oldest are lost when the queue is full"
+                        "{host} refused the keys with status {status}; the spans of this request are \
+                         lost, the next attempt is in five minutes"
                     );
                 }
             }
@@ -69,7 +78,8 @@ impl Announcer {
     }
 
     /// Tells of losses that have not been told of, at most once a minute, and always at the end.
-    pub(crate) fn losses(&mut self, lost: Losses, now: Instant, is_end: bool) {
+    pub(crate) fn losses(&mut self, shared: &Shared, is_end: bool) {
+        let (lost, now) = (shared.stats().lost, Instant::now());
         let new = lost.since(&self.announced);
         if new.total() == 0 {
             return;
@@ -82,14 +92,19 @@ impl Announcer {
         }
         self.announced = lost;
         self.last = Some(now);
-        log::warn!("{} spans were lost: {new}", new.total());
-        let mut attributes = attributes! { "lost" => new.total() };
-        for (reason, count) in new.iter() {
-            attributes.set(LossReason::as_str(reason), count);
-        }
-        // Never an observation: telemetry about the telemetry would feed on itself.
-        Event::new("observability.spans_lost", attributes)
-            .unrecorded()
-            .emit();
+        // The host's logger and its subscribers run here; the worker outlives their panics.
+        let _panic = catch_unwind(|| tell(&new));
     }
+}
+
+fn tell(new: &Losses) {
+    log::warn!("{} spans were lost: {new}", new.total());
+    let mut attributes = attributes! { "lost" => new.total() };
+    for (reason, count) in new.iter() {
+        attributes.set(LossReason::as_str(reason), count);
+    }
+    // Never an observation: telemetry about the telemetry would feed on itself.
+    Event::new("observability.spans_lost", attributes)
+        .unrecorded()
+        .emit();
 }

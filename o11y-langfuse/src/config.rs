@@ -30,6 +30,9 @@ pub(crate) const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 /// spans sends them twice, so it is longer than the five seconds of the official SDKs.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A longer time is taken for this one; it keeps every deadline within what a clock can count.
+pub(crate) const LONGEST_DURATION: Duration = Duration::from_secs(366 * 24 * 3_600);
+
 /// Bytes of a request before compression. Langfuse Cloud takes 5 MB; larger requests gain nothing.
 pub(crate) const DEFAULT_REQUEST_BYTES: usize = 3_500_000;
 
@@ -296,7 +299,7 @@ impl LangfuseBuilder {
                 "queue_bytes",
                 self.queue_bytes.unwrap_or(DEFAULT_QUEUE_BYTES),
             )?,
-            export_interval: (!interval.is_zero()).then_some(interval),
+            export_interval: (!interval.is_zero()).then_some(interval.min(LONGEST_DURATION)),
             batch_size,
             request_bytes: at_least_one(
                 "request_bytes",
@@ -353,7 +356,7 @@ fn not_zero(name: &'static str, duration: Duration) -> Result<Duration, ConfigEr
             expected: "more than no time, such as 10 seconds",
         });
     }
-    Ok(duration)
+    Ok(duration.min(LONGEST_DURATION))
 }
 
 /// A key goes into a header, as `public:secret`, so it must be visible ASCII without a colon. It

@@ -5,7 +5,7 @@
 use std::{str::FromStr, time::Duration};
 
 use crate::{
-    config::{Host, LangfuseBuilder, check_environment, check_key},
+    config::{Host, LONGEST_DURATION, LangfuseBuilder, check_environment, check_key},
     error::ConfigError,
 };
 
@@ -23,9 +23,6 @@ const RELEASE: [&str; 11] = [
     "BUILD_SOURCEVERSION",
     "DRONE_COMMIT_SHA",
 ];
-
-/// A longer time than a year is a mistake, and would overflow a deadline.
-const LONGEST_SECONDS: f64 = 366.0 * 24.0 * 3_600.0;
 
 /// A builder with what the process's environment says.
 pub(crate) fn builder() -> Result<LangfuseBuilder, ConfigError> {
@@ -151,7 +148,7 @@ impl Variable {
 
     fn seconds(&self) -> Result<Duration, ConfigError> {
         let seconds: f64 = self.parse(
-            |seconds| (0.0..=LONGEST_SECONDS).contains(seconds),
+            |seconds| (0.0..=LONGEST_DURATION.as_secs_f64()).contains(seconds),
             "seconds, whole or not, such as `5` or `0.5`",
         )?;
         Ok(Duration::from_secs_f64(seconds))

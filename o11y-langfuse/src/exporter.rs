@@ -11,12 +11,12 @@ use crossbeam_channel::{Sender, bounded, unbounded};
 use o11y_core::{Ended, FlushError, Record, Sink};
 
 use crate::{
-    config::Config,
+    config::{Config, LONGEST_DURATION},
     error::ConfigError,
     inbox::{Command, Ending, Inbox, Ticket},
     queue::Queue,
     stats::{Ledger, LossReason, Losses, Stats},
-    transport::{Cutter, HttpTransport},
+    transport::{Cut, HttpTransport, Transport},
     worker::Worker,
 };
 
@@ -33,7 +33,8 @@ pub(crate) struct Shared {
     pub(crate) ledger: Ledger,
     /// The spans that make a batch due.
     pub(crate) trigger: usize,
-    trigger_bytes: usize,
+    /// The bytes of content that do.
+    pub(crate) trigger_bytes: usize,
     /// Where chance comes from.
     pub(crate) seed: u64,
     worker: OnceLock<ThreadId>,
@@ -46,7 +47,8 @@ impl Shared {
             ledger: Ledger::default(),
             // A queue that is smaller than a batch is due when it is full.
             trigger: config.batch_size.trigger().min(config.queue_size),
-            trigger_bytes: config.request_bytes.min(config.queue_bytes),
+            // Half of the bytes, because one more span may be what pushes the oldest out.
+            trigger_bytes: config.request_bytes.min(config.queue_bytes / 2),
             seed: RandomState::new().hash_one(0),
             worker: OnceLock::new(),
         }
@@ -55,10 +57,23 @@ impl Shared {
     /// Takes the oldest span into the worker's hand.
     pub(crate) fn take(&self) -> Option<Record> {
         let mut entries = self.ledger.open();
+        if entries.is_closed() {
+            return None;
+        }
         let record = self.queue.pop()?;
         entries.taken += 1;
         entries.in_hand += 1;
         Some(record)
+    }
+
+    /// Loses everything in the ring.
+    pub(crate) fn discard(&self, reason: LossReason) {
+        let mut entries = self.ledger.open();
+        while let Some(record) = self.queue.pop() {
+            self.queue.settle(record.content_bytes());
+            entries.taken += 1;
+            entries.lost.add(reason, 1);
+        }
     }
 
     /// How many spans have met their end.
@@ -85,7 +100,8 @@ impl Shared {
         }
     }
 
-    fn is_due(&self) -> bool {
+    /// Whether a batch is due by size.
+    pub(crate) fn is_due(&self) -> bool {
         self.queue.len() >= self.trigger || self.queue.bytes() >= self.trigger_bytes
     }
 }
@@ -102,16 +118,24 @@ pub(crate) struct Exporter {
 #[derive(Debug)]
 struct Running {
     thread: JoinHandle<()>,
-    cutter: Cutter,
+    cutter: Box<dyn Cut>,
 }
 
 impl Exporter {
     /// Starts the worker thread.
     pub(crate) fn spawn(config: &Config) -> Result<Self, ConfigError> {
-        let shared = Arc::new(Shared::new(config));
-        let (commands, received) = unbounded();
         let transport = HttpTransport::new(config);
         let cutter = transport.cutter();
+        Self::spawn_with(config, transport, cutter)
+    }
+
+    fn spawn_with(
+        config: &Config,
+        transport: impl Transport + 'static,
+        cutter: impl Cut + 'static,
+    ) -> Result<Self, ConfigError> {
+        let shared = Arc::new(Shared::new(config));
+        let (commands, received) = unbounded();
         let worker = Worker::new(config, Arc::clone(&shared), Inbox::new(received), transport);
         let of_worker = Arc::clone(&shared);
         let thread = thread::Builder::new()
@@ -125,7 +149,10 @@ impl Exporter {
         Ok(Self {
             shared,
             commands,
-            running: Mutex::new(Some(Running { thread, cutter })),
+            running: Mutex::new(Some(Running {
+                thread,
+                cutter: Box::new(cutter),
+            })),
         })
     }
 
@@ -148,14 +175,11 @@ impl Exporter {
             }),
         }
     }
+}
 
-    /// Takes what was handed over while the worker ended.
-    fn sweep(&self) {
-        while let Some(record) = self.shared.take() {
-            self.shared.queue.settle(record.content_bytes());
-            self.shared.ledger.lose(LossReason::AfterShutdown, 1);
-        }
-    }
+/// A moment that far away, or a year away: a time-out of `Duration::MAX` means "for ever".
+fn deadline_after(timeout: Duration) -> Instant {
+    Instant::now() + timeout.min(LONGEST_DURATION)
 }
 
 impl Sink for Exporter {
@@ -174,7 +198,7 @@ impl Sink for Exporter {
         if self.is_own_thread() {
             return Err(FlushError::OwnThread);
         }
-        let deadline = Instant::now() + timeout;
+        let deadline = deadline_after(timeout);
         let before = self.stats().lost;
         let (done, answer) = bounded(1);
         let ticket = Ticket {
@@ -196,7 +220,7 @@ impl Sink for Exporter {
         if self.is_own_thread() {
             return Err(FlushError::OwnThread);
         }
-        let deadline = Instant::now() + timeout;
+        let deadline = deadline_after(timeout);
         // Whoever comes second waits here for the first one's end.
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(Running { thread, cutter }) = running.take() else {
@@ -215,12 +239,18 @@ impl Sink for Exporter {
             cutter.cut();
             ended = asked && answer.recv_deadline(cut_until).is_ok();
         }
+        self.shared.queue.end();
         if ended {
             let _joined = thread.join(); // it has said that it is at its end
+            // What was handed over while it ended.
+            self.shared.discard(LossReason::AfterShutdown);
         } else {
             self.shared.ledger.close();
+            self.shared.discard(LossReason::ShutdownDeadline);
         }
-        self.sweep();
         self.loss_since(&before)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -86,7 +86,8 @@ impl Inbox {
         while self.ending.is_some() == was_ending {
             match self.commands.recv_deadline(until) {
                 Ok(command) => self.note(command),
-                Err(_) => return,
+                Err(RecvTimeoutError::Timeout) => return,
+                Err(RecvTimeoutError::Disconnected) => self.note(Command::Shutdown(Ending::now())),
             }
         }
     }

@@ -28,7 +28,7 @@
 //! | the server is down or slow | the batch in hand is sent again, the same bytes, with growing waits; newer spans queue up |
 //! | the server says 429 | `Retry-After` is honoured |
 //! | one span of a batch is refused | the batch is halved until only that span is lost |
-//! | the keys are refused | said once; spans queue up, and are tried again after five minutes |
+//! | the keys are refused | said once; that batch is lost, later spans queue up and are tried after five minutes |
 //! | the program ends | dropping the guard delivers within 10 s, or counts what it could not |
 //! | a span ends after that | counted as `after_shutdown` |
 //! | a variable is wrong | [`init`] says which, and what it should look like |

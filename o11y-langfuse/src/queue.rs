@@ -1,16 +1,24 @@
 //! The bounded queue between the program and the worker. Full means that the oldest make room.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use crossbeam_queue::ArrayQueue;
 use o11y_core::Record;
 
 use crate::wake::Wake;
 
+/// Records are taken.
+const OPEN: u8 = 0;
+/// Records are not taken, those in the ring are delivered.
+const CLOSED: u8 = 1;
+/// The worker is at its end.
+const ENDED: u8 = 2;
+
 /// Records by value, bounded by count and by the bytes of their content.
 ///
-/// A hand-over takes no lock, wakes nobody and never waits. Its counters guard nothing and need
-/// no order (`Relaxed`); the order between counting and waking is in [`Wake`].
+/// A hand-over takes no lock, wakes nobody and waits for nobody but another hand-over to the same
+/// place. Counters guard nothing and need no order (`Relaxed`) unless it says otherwise; the order
+/// between counting and waking is in [`Wake`].
 #[derive(Debug)]
 pub(crate) struct Queue {
     ring: ArrayQueue<Record>,
@@ -18,7 +26,8 @@ pub(crate) struct Queue {
     max_bytes: usize,
     pushed_out: AtomicU64,
     late: AtomicU64,
-    closed: AtomicBool,
+    /// `OPEN`, `CLOSED` or `ENDED`.
+    state: AtomicU8,
     pub(crate) wake: Wake,
 }
 
@@ -30,7 +39,7 @@ impl Queue {
             max_bytes,
             pushed_out: AtomicU64::new(0),
             late: AtomicU64::new(0),
-            closed: AtomicBool::new(false),
+            state: AtomicU8::new(OPEN),
             wake: Wake::new(),
         }
     }
@@ -38,17 +47,22 @@ impl Queue {
     /// Hands a record over; the oldest are pushed out and counted if there is no room.
     pub(crate) fn push(&self, record: Record) {
         self.wake.accept();
-        if self.closed.load(Ordering::Relaxed) {
+        if self.state.load(Ordering::Relaxed) != OPEN {
             self.late.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let content = record.content_bytes();
-        let bytes = self.bytes.fetch_add(content, Ordering::Relaxed) + content;
+        // Before the look whether the worker rests, like the count.
+        let bytes = self.bytes.fetch_add(content, Ordering::SeqCst) + content;
         if let Some(oldest) = self.ring.force_push(record) {
             self.push_out(oldest);
         }
         if bytes > self.max_bytes {
             self.make_room();
+        }
+        // `SeqCst` with the store in `end`: either that sees this record, or this sees the end.
+        if self.state.load(Ordering::SeqCst) == ENDED {
+            self.take_back();
         }
     }
 
@@ -69,7 +83,7 @@ impl Queue {
 
     /// The bytes of content in the queue and in the worker's hands.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes.load(Ordering::Relaxed)
+        self.bytes.load(Ordering::SeqCst) // after the worker said that it rests
     }
 
     /// Records that were lost because there was no room.
@@ -82,9 +96,23 @@ impl Queue {
         self.late.load(Ordering::Relaxed)
     }
 
-    /// Takes no more records.
+    /// Takes no more records; what is in the ring is still delivered.
     pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::Relaxed);
+        self.state.store(CLOSED, Ordering::Relaxed);
+    }
+
+    /// Nobody will take anything out any more, but for a last sweep after this call.
+    pub(crate) fn end(&self) {
+        self.state.store(ENDED, Ordering::SeqCst); // see `push`
+    }
+
+    /// A thread that was overtaken by the end in the middle of a hand-over cleans up after itself.
+    #[cold]
+    fn take_back(&self) {
+        while let Some(record) = self.ring.pop() {
+            self.settle(record.content_bytes());
+            self.late.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     #[cold]

@@ -199,6 +199,12 @@ pub(crate) struct Ledger {
     entries: Mutex<Entries>,
 }
 
+impl Entries {
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
     /// Spans taken out of the ring, ever.

@@ -60,7 +60,10 @@ pub fn init() -> Result<Telemetry, ConfigError> {
     .into_iter()
     .find_map(|(name, key)| key.is_none().then_some(name));
     match (&builder.off, missing) {
-        (None, Some(name)) => Ok(Telemetry::off(format!("{name} is not set"))),
+        (None, Some(name)) => {
+            log::warn!("telemetry is off, because {name} is not set");
+            Ok(Telemetry::off(format!("{name} is not set")))
+        }
         _ => builder.spawn(),
     }
 }

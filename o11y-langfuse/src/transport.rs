@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    fmt,
     time::{Duration, Instant},
 };
 
@@ -58,16 +59,20 @@ pub(crate) struct HttpTransport {
 }
 
 /// Cuts a request that is in flight, from another thread.
+pub(crate) trait Cut: fmt::Debug + Send + Sync {
+    /// Ends all connections; later requests fail. What cannot be cut goes on to its own time-out.
+    fn cut(&self);
+}
+
+/// Cuts what [`HttpTransport`] sends, a name look-up and a TCP connect excepted.
 #[derive(Debug)]
-pub(crate) struct Cutter {
+pub(crate) struct HttpCut {
     agent: Agent,
 }
 
-impl Cutter {
-    /// Ends all connections; later requests fail. A name look-up and a TCP connect go on to their
-    /// own time-outs.
-    pub(crate) fn cut(self) {
-        self.agent.shutdown();
+impl Cut for HttpCut {
+    fn cut(&self) {
+        self.agent.clone().shutdown();
     }
 }
 
@@ -91,8 +96,8 @@ impl HttpTransport {
         }
     }
 
-    pub(crate) fn cutter(&self) -> Cutter {
-        Cutter {
+    pub(crate) fn cutter(&self) -> HttpCut {
+        HttpCut {
             agent: self.agent.clone(),
         }
     }

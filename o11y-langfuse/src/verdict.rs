@@ -30,6 +30,18 @@ pub(crate) enum Answer {
     Nothing,
 }
 
+impl Answer {
+    /// Whether the server failed at the request itself, rather than being away or busy.
+    pub(crate) fn is_server_failure(&self) -> bool {
+        match self {
+            Self::Status { status, .. } => {
+                matches!(status, 500..=599) && !matches!(status, 502..=504)
+            }
+            Self::Nothing => false,
+        }
+    }
+}
+
 /// What to do with the spans of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {

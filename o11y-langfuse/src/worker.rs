@@ -23,7 +23,7 @@ use crate::{
     schedule::{Decision, Schedule},
     stats::LossReason,
     transport::{Body, Transport},
-    verdict::{Answer, Verdict, judge},
+    verdict::{Verdict, judge},
 };
 
 /// While a flush waits for a span that another thread is just handing over.
@@ -44,6 +44,8 @@ pub(crate) struct Worker<T> {
     outbox: Outbox<T>,
     cap: usize,
     request_bytes: usize,
+    /// The bytes of content of the batch in hand.
+    content: usize,
 }
 
 /// What a request is made of and sent with: borrowed while the inbox is waited on.
@@ -62,8 +64,8 @@ impl<T: Transport> Worker<T> {
         Self {
             inbox,
             schedule: Schedule::new(
-                config.batch_size.trigger(),
-                config.request_bytes,
+                shared.trigger,
+                shared.trigger_bytes,
                 config.export_interval,
                 now,
             ),
@@ -79,6 +81,7 @@ impl<T: Transport> Worker<T> {
             },
             cap: config.batch_size.cap(),
             request_bytes: config.request_bytes,
+            content: 0,
             shared,
         }
     }
@@ -93,8 +96,7 @@ impl<T: Transport> Worker<T> {
             }
             self.inbox.answer(self.shared.settled());
             let is_end = self.inbox.ending().is_some();
-            self.announcer
-                .losses(self.shared.stats().lost, Instant::now(), false);
+            self.announcer.losses(&self.shared, false);
             if is_end && (self.shared.queue.len() == 0 || self.is_too_late()) {
                 return self.finish();
             }
@@ -123,7 +125,7 @@ impl<T: Transport> Worker<T> {
         let wake = &self.shared.queue.wake;
         wake.rest();
         let unsettled = wake.accepted().saturating_sub(self.shared.settled());
-        if unsettled < self.shared.trigger as u64 {
+        if unsettled < self.shared.trigger as u64 && !self.shared.is_due() {
             self.inbox.wait(decision);
         }
         self.shared.queue.wake.rise();
@@ -132,14 +134,13 @@ impl<T: Transport> Worker<T> {
     /// Takes one batch, sends and settles it. A panic (of which none is known) costs the batch.
     fn step(&mut self) {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let content = self.fill();
+            self.fill();
             self.deliver();
-            content
         }));
-        match outcome {
-            Ok(content) => self.shared.queue.settle(content),
-            Err(_panic) => self.shared.ledger.lose_hand(LossReason::Unencodable),
+        if outcome.is_err() {
+            self.shared.ledger.lose_hand(LossReason::Unencodable);
         }
+        self.shared.queue.settle(std::mem::take(&mut self.content));
         self.outbox.batch.clear();
         self.outbox.batch.shrink_to(2 * self.request_bytes);
         self.outbox.scratch.clear();
@@ -150,19 +151,17 @@ impl<T: Transport> Worker<T> {
         self.schedule.sent();
     }
 
-    /// Encodes what waits, up to the size of a request; returns the bytes of content taken.
-    fn fill(&mut self) -> usize {
+    /// Encodes what waits, up to the size of a request.
+    fn fill(&mut self) {
         let anchor = Anchor::now();
         let batch = &mut self.outbox.batch;
-        let mut content = 0;
         while batch.len() < self.cap && batch.bytes() < self.request_bytes {
             let Some(record) = self.shared.take() else {
                 break;
             };
-            content += record.content_bytes();
+            self.content += record.content_bytes();
             batch.push(&record, &anchor);
         }
-        content
     }
 
     /// Sends the batch, in parts where the server or the size asks for it, and settles every span.
@@ -224,6 +223,9 @@ impl<T: Transport> Worker<T> {
         let mut is_retry = false;
         loop {
             let deadline = match self.inbox.ending() {
+                Some(ending) if time_left(ending.deadline) < TOO_LATE => {
+                    return Verdict::Retry { after: None };
+                }
                 Some(ending) => ending.deadline,
                 None => Instant::now() + *timeout,
             };
@@ -233,18 +235,12 @@ impl<T: Transport> Worker<T> {
                 .ledger
                 .note_request(&reply.answer, body.bytes.len(), is_retry);
             is_retry = true;
-            if matches!(
-                reply.answer,
-                Answer::Status {
-                    status: 500..=599,
-                    ..
-                }
-            ) {
-                server_failures += 1;
-            }
+            server_failures += u32::from(reply.answer.is_server_failure());
             let verdict = judge(&reply.answer, server_failures, SystemTime::now());
             match verdict {
                 Verdict::Retry { after } => {
+                    // What the queue loses meanwhile is not kept secret until the server is back.
+                    self.announcer.losses(&self.shared, false);
                     let wait = self.backoff.next(after);
                     self.inbox.take();
                     let Some(wait) = allowed_wait(wait, after, &self.inbox) else {
@@ -274,12 +270,8 @@ impl<T: Transport> Worker<T> {
 
     /// The end: what still waits is lost under its reason, and whoever waits is answered.
     fn finish(mut self) {
-        while let Some(record) = self.shared.take() {
-            self.shared.queue.settle(record.content_bytes());
-            self.shared.ledger.lose(LossReason::ShutdownDeadline, 1);
-        }
-        self.announcer
-            .losses(self.shared.stats().lost, Instant::now(), true);
+        self.shared.discard(LossReason::ShutdownDeadline);
+        self.announcer.losses(&self.shared, true);
         self.inbox.take();
         self.inbox.answer(u64::MAX);
         if let Some(ending) = self.inbox.ending() {

@@ -63,6 +63,20 @@ fn a_full_batch_leaves_by_itself() {
 }
 
 #[test]
+fn a_queue_that_is_smaller_than_a_batch_leaves_when_it_is_full() {
+    let rig = Rig::new(|builder| builder.queue_size(50));
+    make(50);
+    assert!(rig.receiver.wait_for_observations(50, LONG));
+    drop(rig);
+
+    let rig = Rig::new(|builder| builder.queue_bytes(100_000));
+    for _ in 0..3 {
+        Context::with_span(SpanSpec::new("large").input("x".repeat(30_000)), |_span| ());
+    }
+    assert!(rig.receiver.wait_for_observations(3, LONG));
+}
+
+#[test]
 fn a_lone_span_leaves_by_itself_after_the_interval() {
     let rig = Rig::new(|builder| builder.export_interval(Duration::from_millis(20)));
 
@@ -86,6 +100,21 @@ fn a_large_batch_is_divided_by_bytes() {
     for request in requests {
         assert!(request.body_bytes <= 10_000, "{}", request.body_bytes);
     }
+}
+
+#[test]
+fn a_time_that_no_clock_can_count_means_for_ever() {
+    let rig = Rig::new(|builder| {
+        builder
+            .timeout(Duration::MAX)
+            .export_interval(Duration::MAX)
+    });
+
+    make(1);
+    rig.telemetry.flush(Duration::MAX).unwrap();
+    rig.telemetry.shutdown(Duration::MAX).unwrap();
+
+    rig.assert_all_delivered(1);
 }
 
 #[test]

@@ -122,9 +122,9 @@ impl Drop for TaskFrame {
             && record.status == Status::Unset
         {
             record.level = record.level.max(Level::Warning);
-            record
-                .attributes
-                .put(key::STATUS_MESSAGE, "cancelled".into());
+            let attributes = &mut record.attributes;
+            attributes.put(key::STATUS_MESSAGE, "cancelled".into());
+            attributes.put(key::ERROR_TYPE, "cancelled".into());
         }
         close(&mut self.span, std::mem::take(&mut self.current));
     }

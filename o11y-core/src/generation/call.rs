@@ -182,7 +182,12 @@ fn tell(name: &'static str, attributes: Attributes) {
 
 impl Drop for Call<'_> {
     fn drop(&mut self) {
-        self.tell_end(Some("cancelled"));
+        let how = if std::thread::panicking() {
+            "panic"
+        } else {
+            "cancelled"
+        };
+        self.tell_end(Some(how));
     }
 }
 

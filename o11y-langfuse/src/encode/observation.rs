@@ -27,8 +27,20 @@ const STATUS_ERROR: u64 = 2;
 const METADATA: &str = "langfuse.observation.metadata.";
 const TRACE_METADATA: &str = "langfuse.trace.metadata.";
 
-/// Keys that are passed on as they are.
-const KNOWN_PREFIXES: [&str; 2] = ["langfuse.", "gen_ai."];
+/// Keys of Langfuse's that are passed on as they are, after `langfuse.observation.`. Its others are
+/// written from what the core knows, and a key that stood twice would win or lose by chance.
+const LANGFUSE_KEYS: [&str; 10] = [
+    "input",
+    "output",
+    "status_message",
+    "usage_details",
+    "cost_details",
+    "model.name",
+    "model.parameters",
+    "completion_start_time",
+    "prompt.name",
+    "prompt.version",
+];
 
 /// Keys of the GenAI conventions that Langfuse's server would take for input and output.
 const HIJACKING_PREFIXES: [&str; 2] = ["gen_ai.prompt", "gen_ai.completion"];
@@ -105,15 +117,22 @@ fn write_status(writer: &mut Writer<'_>, record: &Record) {
 
 /// Whether the server is meant to read this key itself.
 fn is_passed_on(name: &str, observation: ObservationType) -> bool {
-    let starts = |prefix: &&str| name.starts_with(prefix);
-    if !KNOWN_PREFIXES.iter().any(starts) {
-        return false;
-    }
-    match observation {
+    if observation == ObservationType::Event {
         // What an event says of usage, cost or model was billed where it happened.
-        ObservationType::Event => matches!(name, key::INPUT | key::OUTPUT | key::STATUS_MESSAGE),
+        return matches!(name, key::INPUT | key::OUTPUT | key::STATUS_MESSAGE)
+            || name.starts_with(METADATA);
+    }
+    if let Some(name) = name.strip_prefix("langfuse.observation.") {
+        return LANGFUSE_KEYS.contains(&name) || name.starts_with("metadata.");
+    }
+    match name {
         // A tool's name would take the place of any other observation's name.
-        other if name == "gen_ai.tool.name" => other == ObservationType::Tool,
-        _ => !HIJACKING_PREFIXES.iter().any(starts),
+        "gen_ai.tool.name" => observation == ObservationType::Tool,
+        _ => {
+            name.starts_with("gen_ai.")
+                && !HIJACKING_PREFIXES
+                    .iter()
+                    .any(|prefix| name.starts_with(prefix))
+        }
     }
 }

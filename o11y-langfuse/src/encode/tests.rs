@@ -80,6 +80,8 @@ fn a_generation_reads_as_langfuse_wants_it() {
         .attribute("prompt", "not content")
         .attribute("gen_ai.prompt.name", "not content either")
         .attribute("gen_ai.tool.name", "not a name")
+        .attribute("langfuse.observation.type", "not a type")
+        .attribute("langfuse.trace.name", "not of the trace")
         .input("What shall I drink?");
     let record = record(spec, |span| {
         span.set_output("A flat white.");
@@ -118,6 +120,14 @@ fn a_generation_reads_as_langfuse_wants_it() {
             (
                 "langfuse.observation.metadata.gen_ai.tool.name",
                 "not a name"
+            ),
+            (
+                "langfuse.observation.metadata.langfuse.observation.type",
+                "not a type",
+            ),
+            (
+                "langfuse.observation.metadata.langfuse.trace.name",
+                "not of the trace",
             ),
             ("langfuse.observation.metadata.prompt", "not content"),
             ("langfuse.observation.metadata.retry", "true"),

@@ -12,6 +12,7 @@ use crate::{
     config::Langfuse,
     inbox::{Command, Ending, Ticket},
     transport::Reply,
+    verdict::Answer,
 };
 
 /// Answers by a script, then always with 200, and keeps how large the bodies were.
@@ -133,6 +134,17 @@ fn a_request_that_the_server_fails_on_is_given_up_after_eight_attempts() {
     assert_eq!(stats.lost.get(LossReason::RetriesExhausted), 3);
     assert_eq!((stats.delivered, stats.retries), (2, 7));
     assert!(stats.is_balanced(), "{stats}");
+}
+
+#[test]
+fn a_server_that_was_away_has_not_failed_at_the_request() {
+    let away = (0..7).map(|_| status(503));
+    let rig = Rig::new(away.chain([status(500)]), None);
+
+    rig.push(3);
+    rig.flush();
+
+    assert_eq!(rig.end(LONG).stats().delivered, 3);
 }
 
 #[test]

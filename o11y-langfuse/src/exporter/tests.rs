@@ -1,0 +1,118 @@
+//! The end of an exporter whose call cannot be cut, and of threads that are late.
+
+use std::time::SystemTime;
+
+use crossbeam_channel::Receiver;
+use o11y_core::Context;
+
+use super::*;
+use crate::{
+    captured::captured,
+    config::Langfuse,
+    transport::{Body, Reply},
+    verdict::Answer,
+};
+
+/// Says that a request has begun, and answers when it is told to; nothing can cut it.
+struct Hanging {
+    begun: Sender<()>,
+    go_on: Receiver<()>,
+}
+
+#[derive(Debug)]
+struct NoCut;
+
+impl Cut for NoCut {
+    fn cut(&self) {}
+}
+
+impl Transport for Hanging {
+    fn send(&mut self, _body: Body<'_>, _deadline: Instant) -> Reply {
+        self.begun.send(()).unwrap();
+        self.go_on.recv().unwrap();
+        Reply {
+            answer: Answer::Status {
+                status: 200,
+                retry_after: None,
+            },
+            error: None,
+        }
+    }
+}
+
+fn config() -> Config {
+    Langfuse::builder()
+        .public_key("pk")
+        .secret_key("sk")
+        .batch_size(5)
+        .export_interval(Duration::ZERO)
+        .build()
+        .unwrap()
+}
+
+fn push(exporter: &Exporter, count: usize) {
+    let records = captured(|| (0..count).for_each(|_| Context::with_span("span", |_span| ())));
+    for record in records {
+        exporter.shared.queue.push(record);
+    }
+}
+
+#[test]
+fn what_a_call_that_cannot_be_cut_holds_up_is_lost_for_good() {
+    let (begun, has_begun) = unbounded();
+    let (go_on, may_go_on) = unbounded();
+    let transport = Hanging {
+        begun,
+        go_on: may_go_on,
+    };
+    let exporter = Exporter::spawn_with(&config(), transport, NoCut).unwrap();
+    push(&exporter, 5);
+    has_begun.recv().unwrap();
+    push(&exporter, 20);
+
+    let start = SystemTime::now();
+    let ended = exporter.shutdown(Duration::from_millis(30));
+
+    assert!(
+        matches!(ended, Err(FlushError::Lost { lost: 25, .. })),
+        "{ended:?}"
+    );
+    assert!(start.elapsed().unwrap() < Duration::from_secs(5));
+    let stats = exporter.stats();
+    assert!(stats.is_balanced(), "{stats}");
+    assert_eq!(stats.waiting, 0);
+    assert_eq!(stats.lost.get(LossReason::ShutdownDeadline), 25);
+
+    // The server has taken them after all, but what was reported stays as it was.
+    go_on.send(()).unwrap();
+    push(&exporter, 1);
+    let later = exporter.stats();
+    assert_eq!((later.delivered, later.waiting), (0, 0));
+    assert_eq!(later.lost.get(LossReason::AfterShutdown), 1);
+    assert!(later.is_balanced(), "{later}");
+}
+
+#[test]
+fn threads_that_hand_over_during_the_end_lose_nothing_uncounted() {
+    for _ in 0..50 {
+        let (begun, _has_begun) = unbounded();
+        let (go_on, may_go_on) = unbounded();
+        (0..1_000).for_each(|_| go_on.send(()).unwrap());
+        let transport = Hanging {
+            begun,
+            go_on: may_go_on,
+        };
+        let exporter = Exporter::spawn_with(&config(), transport, NoCut).unwrap();
+
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| push(&exporter, 50));
+            }
+            scope.spawn(|| exporter.shutdown(Duration::from_secs(20)));
+        });
+
+        let stats = exporter.stats();
+        assert!(stats.is_balanced(), "{stats}");
+        assert_eq!((stats.accepted, stats.waiting), (200, 0), "{stats}");
+    }
+}
