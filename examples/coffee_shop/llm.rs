@@ -52,6 +52,7 @@ pub struct Llm {
 
 impl Llm {
     /// The endpoint of the environment, or else one on loopback that answers from a script.
+    #[expect(clippy::disallowed_methods, reason = "meant for the libraries")]
     pub async fn from_env() -> anyhow::Result<Self> {
         // The client leaves it to us what TLS is made with. It can be installed only once, and
         // whoever was first will do.

@@ -93,8 +93,13 @@ pub fn not_stopped(budget: &str) {
 pub fn traces(destination: &Destination, sequential: &Run, concurrent: &Run, on_a_budget: &Run) {
     if destination.is_langfuse() {
         title("In Langfuse");
-        for run in [sequential, concurrent, on_a_budget] {
-            links(destination, run);
+        let runs = [
+            ("one after the other", sequential),
+            ("all at once", concurrent),
+            ("on a small budget", on_a_budget),
+        ];
+        for (name, run) in runs {
+            links(destination, name, run);
         }
         return;
     }
@@ -157,7 +162,8 @@ pub fn shortened(text: &str, width: usize) -> String {
     }
 }
 
-fn links(destination: &Destination, run: &Run) {
+fn links(destination: &Destination, name: &str, run: &Run) {
+    println!("  {BOLD}{name}{BOLD:#}");
     for visit in &run.visits {
         let Some(id) = visit.trace_id else { continue };
         match destination.link(id) {

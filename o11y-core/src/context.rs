@@ -44,6 +44,8 @@ pub struct Context {
     pub(crate) trace_id: TraceId,
     /// `SpanId::NONE` outside of any span.
     pub(crate) span_id: SpanId,
+    /// False in a trace that is not recorded, here or where it comes from.
+    pub(crate) sampled: bool,
     pub(crate) scope: Option<Arc<Scope>>,
 }
 
@@ -51,6 +53,7 @@ impl Context {
     pub(crate) const EMPTY: Self = Self {
         trace_id: TraceId::NONE,
         span_id: SpanId::NONE,
+        sampled: true,
         scope: None,
     };
 

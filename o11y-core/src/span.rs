@@ -190,6 +190,7 @@ impl Span {
         Context {
             trace_id: record.trace_id,
             span_id: record.span_id,
+            sampled: true,
             scope: current.scope,
         }
     }

@@ -144,6 +144,7 @@ fn open(record: &mut Record, parent: &Context) -> Context {
     Context {
         trace_id: record.trace_id,
         span_id: record.span_id,
+        sampled: parent.sampled,
         scope: parent.scope.clone(),
     }
 }
