@@ -9,6 +9,8 @@
 //! cargo run --example coffee_shop
 //! ```
 //!
+//! With `--picture trace.svg` it also draws one of the traces.
+//!
 //! It needs nothing: a scripted model and a receiver run on loopback. With `OPENAI_BASE_URL` (and
 //! `OPENAI_API_KEY`, `OPENAI_MODEL`) it asks that model instead; with `LANGFUSE_PUBLIC_KEY`,
 //! `LANGFUSE_SECRET_KEY` and `LANGFUSE_BASE_URL` it sends there and prints the links.
@@ -21,6 +23,7 @@ mod error;
 mod live;
 mod llm;
 mod overhead;
+mod picture;
 mod run;
 mod script;
 mod shop;
@@ -41,6 +44,7 @@ const SMALL_BUDGET: u64 = 950;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    let picture = picture::wanted()?;
     // Telemetry first. It ends, with everything delivered, when `destination` goes out of scope.
     let destination = Destination::choose()?;
     let llm = Llm::from_env().await?;
@@ -80,6 +84,9 @@ async fn main() -> anyhow::Result<()> {
 
     destination.flush().await?;
     show::traces(&destination, &sequential, &concurrent, &on_a_budget);
+    if let Some(path) = picture {
+        picture::draw(&destination, &sequential, &path)?;
+    }
     let overhead = overhead::measure(&sequential).await?;
     show::summary(&destination, &sequential, &concurrent, &overhead);
     Ok(())

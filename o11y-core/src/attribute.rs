@@ -124,6 +124,16 @@ impl Attributes {
         self.list.reserve_exact(SPILLED - INLINE);
     }
 
+    /// Puts all of `late` over what is there.
+    pub(crate) fn overlay(&mut self, late: Self) {
+        for attribute in late.list {
+            match attribute.value {
+                Slot::Value(value) => self.put(attribute.key, value),
+                Slot::Keyed(keyed) => self.put_keyed(keyed.0.into(), keyed.1),
+            }
+        }
+    }
+
     /// The bytes held outside of the list itself, for the queue's byte budget.
     pub(crate) fn heap_bytes(&self) -> usize {
         let spilled = if self.list.spilled() {

@@ -1,12 +1,14 @@
 //! Where the program is: the current span and what spans below it inherit, for each thread and task.
 
 use std::{
+    borrow::Cow,
     fmt::{self, Display},
     marker::PhantomData,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::Arc,
 };
 
+pub use self::frame::OwnedSpan;
 use self::{
     current::Current,
     frame::{Frame, TaskFrame},
@@ -14,14 +16,17 @@ use self::{
 };
 use crate::{
     id::{SpanId, TraceId},
+    mailbox::Mailbox,
     observability::Observability,
     scope::{Scope, TraceAttributes},
     span::{IntoSpanSpec, Span},
+    value::Value,
 };
 
 pub(crate) mod current;
 pub(crate) mod frame;
 pub(crate) mod future;
+pub(crate) mod scoping;
 
 /// A point in a trace: the span that is open and what spans below it inherit.
 ///
@@ -47,6 +52,8 @@ pub struct Context {
     /// False in a trace that is not recorded, here or where it comes from.
     pub(crate) sampled: bool,
     pub(crate) scope: Option<Arc<Scope>>,
+    /// What is said of the span by others; made with the first handle to it.
+    pub(crate) mailbox: Option<Arc<Mailbox>>,
 }
 
 impl Context {
@@ -55,12 +62,48 @@ impl Context {
         span_id: SpanId::NONE,
         sampled: true,
         scope: None,
+        mailbox: None,
     };
 
     /// The point at which the calling code stands; empty outside of any span.
     #[must_use]
     pub fn current() -> Self {
-        current::with(|current| current.context.clone())
+        current::with(|current| current.context.handle())
+    }
+
+    /// Adds an attribute to the span that is open here, from code that does not hold it. It is put
+    /// over the span's own attributes when that ends.
+    ///
+    /// False if there is no open span: outside of any, or through a handle to one that has ended.
+    ///
+    /// ```
+    /// use o11y_core::Context;
+    ///
+    /// fn deep_inside() {
+    ///     Context::annotate("cache.hit", true);
+    /// }
+    ///
+    /// Context::with_span("answer", |_span| deep_inside());
+    /// assert!(!Context::annotate("cache.hit", true));
+    /// ```
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "most who annotate can do nothing about it"
+    )]
+    pub fn annotate(key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> bool {
+        // The conversions are code of the user; the context is looked at after them.
+        let (key, value) = (key.into(), value.into());
+        Self::current()
+            .mailbox
+            .is_some_and(|mailbox| mailbox.leave(key, value))
+    }
+
+    /// A clone for others to hold. The span's mailbox is made with its first handle.
+    pub(crate) fn handle(&mut self) -> Self {
+        if self.mailbox.is_none() && self.sampled && !self.span_id.is_none() {
+            self.mailbox = Some(Arc::new(Mailbox::new()));
+        }
+        self.clone()
     }
 
     /// The current trace; none outside of any span.
@@ -190,6 +233,25 @@ impl Context {
             frame.finish(&outcome);
             outcome.unwrap_or_else(|payload| resume_unwind(payload))
         }
+    }
+}
+
+/// A span that fits no closure.
+impl Context {
+    /// Opens a span that ends when it is dropped, on whichever thread that is. Its parent is the
+    /// one that is current here; it does not itself become current, so run what belongs inside
+    /// under its [`context`](OwnedSpan::context).
+    ///
+    /// ```
+    /// use o11y_core::Context;
+    ///
+    /// let mut upload = Context::start_span("upload");
+    /// upload.context().run(|| Context::with_span("first part", |_span| { /* a child */ }));
+    /// upload.set_attribute("parts", 1);
+    /// drop(upload);
+    /// ```
+    pub fn start_span(spec: impl IntoSpanSpec) -> OwnedSpan {
+        OwnedSpan::start(spec)
     }
 }
 

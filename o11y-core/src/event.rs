@@ -7,9 +7,11 @@ use compact_str::CompactString;
 use crate::{
     attribute::Attributes,
     bus::{EventBus, events},
-    context::current,
+    context::{Context, current},
     id::{SpanId, TraceId},
+    module::Modules,
     observability,
+    scope::Scope,
     text::text,
     value::Value,
 };
@@ -31,20 +33,29 @@ pub struct Event {
     attributes: Attributes,
     trace_id: TraceId,
     span_id: SpanId,
+    scope: Option<Arc<Scope>>,
     recorded: bool,
 }
 
 impl Event {
     /// An event at the current point of the current trace.
     pub fn new(name: impl Into<Cow<'static, str>>, attributes: Attributes) -> Self {
-        let (trace_id, span_id) =
-            current::with(|current| (current.context.trace_id, current.context.span_id));
+        let (trace_id, span_id, sampled, scope) = current::with(|current| {
+            let Context {
+                trace_id,
+                span_id,
+                sampled,
+                ..
+            } = current.context;
+            (trace_id, span_id, sampled, current.span_scope().cloned())
+        });
         Self {
             name: text(name),
             attributes,
             trace_id,
             span_id,
-            recorded: true,
+            scope,
+            recorded: sampled,
         }
     }
 
@@ -82,6 +93,12 @@ impl Event {
     #[must_use]
     pub fn span_id(&self) -> Option<SpanId> {
         (!self.span_id.is_none()).then_some(self.span_id)
+    }
+
+    /// The modules in which it was made; none outside of any.
+    #[must_use]
+    pub fn modules(&self) -> Option<&Modules> {
+        self.scope.as_deref().and_then(Scope::modules)
     }
 
     /// Tells every subscriber. A veto is counted and changes nothing, see [`event`].

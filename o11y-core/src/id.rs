@@ -61,6 +61,11 @@ impl TraceId {
         self.high == 0 && self.low == 0
     }
 
+    /// The less significant half, by which traces are sampled.
+    pub(crate) const fn low(self) -> u64 {
+        self.low
+    }
+
     pub(crate) fn generate(now: Ticks) -> Self {
         let [high, low] = random(now);
         Self { high, low }

@@ -53,6 +53,8 @@ mod event;
 mod generation;
 mod id;
 pub mod key;
+mod mailbox;
+mod module;
 mod observability;
 mod observation;
 mod pattern;
@@ -67,10 +69,11 @@ pub use self::{
     attribute::Attributes,
     bus::{EventBus, Subscription, SubscriptionId, Verdict, events},
     clock::Anchor,
-    context::{Context, ContextGuard},
+    context::{Context, ContextGuard, OwnedSpan},
     event::{Event, Veto, Vetoed, event, try_event},
     generation::{Call, Cost, Generation, GenerationError, InclusiveUsage, Usage},
     id::{ParseIdError, SpanId, TraceId},
+    module::{Module, ModuleId, Modules},
     observability::Observability,
     observation::{Level, ObservationType, ParseObservationTypeError},
     pattern::Pattern,

@@ -17,7 +17,7 @@ use crate::{
     clock::Ticks,
     context::current,
     event::{Event, Vetoed},
-    id::SpanId,
+    id::{SpanId, TraceId},
     key,
     observation::{Level, ObservationType},
     record::Record,
@@ -30,6 +30,9 @@ static ENABLED: AtomicBool = AtomicBool::new(false);
 
 /// Whether the sink asked for starts; the same reasoning.
 static WANTS_STARTS: AtomicBool = AtomicBool::new(false);
+
+/// Traces whose id's lower half is below this are recorded; the same reasoning.
+static SAMPLED_BELOW: AtomicU64 = AtomicU64::new(u64::MAX);
 
 /// Panics of the sink.
 static SINK_PANICS: AtomicU64 = AtomicU64::new(0);
@@ -65,10 +68,12 @@ impl Observability {
     /// Records from now on, into `sink`, which takes the place of another one.
     pub fn enable(sink: Arc<dyn Sink>) {
         let wants_starts = sink.wants_starts();
+        let sampled_below = below(sink.sample_rate());
         // The first reading calibrates the clock; no span should have to wait for that.
         _ = Ticks::now();
         let before = OUTLET.swap(Some(Arc::new(Outlet { sink })));
         WANTS_STARTS.store(wants_starts, Ordering::Relaxed);
+        SAMPLED_BELOW.store(sampled_below, Ordering::Relaxed);
         ENABLED.store(true, Ordering::Relaxed);
         drop(before);
     }
@@ -133,6 +138,26 @@ fn lock_reason() -> std::sync::MutexGuard<'static, Cow<'static, str>> {
     DISABLED_REASON
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The bound for a share of all traces. Ids are random, so their lower half is as good as a die,
+/// and every service that rolls it so agrees on the same traces.
+fn below(rate: f64) -> u64 {
+    // 2^64, which a float cannot tell from `u64::MAX`.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the cast saturates at both ends and takes NaN for zero"
+    )]
+    let bound = (rate * 18_446_744_073_709_551_616.0) as u64;
+    bound
+}
+
+/// Whether a new trace is recorded.
+#[inline]
+pub(crate) fn samples(trace: TraceId) -> bool {
+    let below = SAMPLED_BELOW.load(Ordering::Relaxed);
+    below == u64::MAX || trace.low() < below
 }
 
 /// A span has started.

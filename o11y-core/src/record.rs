@@ -9,6 +9,7 @@ use crate::{
     clock::{Anchor, Ticks},
     id::{SpanId, TraceId},
     key,
+    module::Modules,
     observation::{Level, ObservationType},
     scope::{Scope, TraceAttributes},
     value::Value,
@@ -127,6 +128,19 @@ impl Record {
     #[must_use]
     pub fn trace_attributes(&self) -> Option<&TraceAttributes> {
         self.scope.as_deref().map(Scope::trace)
+    }
+
+    /// The modules that it was opened in; none outside of any.
+    #[must_use]
+    pub fn modules(&self) -> Option<&Modules> {
+        self.scope.as_deref().and_then(Scope::modules)
+    }
+
+    /// The id of the request that was served when it was opened.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        let request = self.scope.as_deref().and_then(Scope::request)?;
+        Some(request.id())
     }
 
     /// When it started, in nanoseconds since 1970.

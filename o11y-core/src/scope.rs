@@ -1,10 +1,16 @@
-//! What is inherited: the trace attributes that ride on every span below.
+//! What is inherited: trace attributes, the modules around a point, the request that is served.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
 use compact_str::CompactString;
 
-use crate::text::text;
+use self::request::Request;
+use crate::{
+    module::{Module, Modules},
+    text::text,
+};
+
+mod request;
 
 /// What is said of a whole trace. Every span below a [`Context::with_trace`] carries it.
 ///
@@ -63,7 +69,8 @@ impl TraceAttributes {
         name / get_name,
         /// Whom it was done for.
         user / get_user,
-        /// The conversation that it belongs to.
+        /// The conversation that it belongs to: a conversation's id is said here, and Langfuse shows
+        /// the traces of one conversation as one session.
         session / get_session,
         /// The version of the code or prompt.
         version / get_version,
@@ -166,23 +173,77 @@ impl fmt::Debug for TraceAttributes {
 }
 
 /// What spans below a point of the program inherit; shared by all of them and never changed.
-#[derive(Debug)]
+///
+/// Its parts are shared one by one, so that saying more of one copies none of the others.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Scope {
-    trace: TraceAttributes,
+    trace: Option<Arc<TraceAttributes>>,
+    modules: Option<Arc<Modules>>,
+    request: Option<Arc<Request>>,
 }
+
+/// What a scope says of the trace that was made for a module or a request alone.
+static NOTHING: TraceAttributes = TraceAttributes {
+    name: None,
+    user: None,
+    session: None,
+    tags: Vec::new(),
+    metadata: Vec::new(),
+    version: None,
+    release: None,
+    environment: None,
+    public: None,
+};
 
 impl Scope {
     pub(crate) fn trace(&self) -> &TraceAttributes {
-        &self.trace
+        self.trace.as_deref().unwrap_or(&NOTHING)
+    }
+
+    pub(crate) fn modules(&self) -> Option<&Modules> {
+        self.modules.as_deref()
+    }
+
+    pub(crate) fn request(&self) -> Option<&Request> {
+        self.request.as_deref()
     }
 
     /// A scope with `inner` put over `outer`.
     pub(crate) fn nested(outer: Option<&Self>, inner: &TraceAttributes) -> Arc<Self> {
-        let trace = match outer {
-            Some(outer) => outer.trace.overlaid_with(inner),
+        let outer = outer.cloned().unwrap_or_default();
+        let trace = match &outer.trace {
+            Some(trace) => trace.overlaid_with(inner),
             None => inner.clone(),
         };
-        Arc::new(Self { trace })
+        Arc::new(Self {
+            trace: Some(Arc::new(trace)),
+            ..outer
+        })
+    }
+
+    /// `outer`, one module further in.
+    pub(crate) fn in_module(outer: Option<&Self>, module: Module) -> Arc<Self> {
+        let outer = outer.cloned().unwrap_or_default();
+        Arc::new(Self {
+            modules: Some(Modules::nested(outer.modules(), module)),
+            ..outer
+        })
+    }
+
+    /// `outer`, while serving the request of that id, which begins now.
+    pub(crate) fn in_request(outer: Option<&Self>, id: CompactString) -> Arc<Self> {
+        Arc::new(Self {
+            request: Some(Arc::new(Request::new(id))),
+            ..outer.cloned().unwrap_or_default()
+        })
+    }
+
+    /// `place` with what `other` says of the trace.
+    pub(crate) fn with_trace_of(place: Option<&Self>, other: &Self) -> Arc<Self> {
+        Arc::new(Self {
+            trace: other.trace.clone(),
+            ..place.cloned().unwrap_or_default()
+        })
     }
 }
 

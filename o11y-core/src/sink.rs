@@ -14,6 +14,12 @@ pub trait Sink: Send + Sync + 'static {
         false
     }
 
+    /// The share of traces that are to be recorded, from 0 to 1; asked once, when it is enabled. A
+    /// trace that comes from elsewhere is recorded if it was there.
+    fn sample_rate(&self) -> f64 {
+        1.0
+    }
+
     /// A span has started; only what its description says is known.
     fn on_start(&self, record: &Record) {
         _ = record; // most sinks wait for the end

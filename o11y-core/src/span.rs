@@ -8,9 +8,10 @@ use std::{
 use compact_str::CompactString;
 
 use crate::{
+    clock::Ticks,
     context::Context,
     generation::{Cost, Usage},
-    key,
+    key, observability,
     observation::{Level, ObservationType},
     record::{Record, Status},
     text::text,
@@ -164,6 +165,16 @@ impl Span {
         self.record.as_mut()
     }
 
+    /// Tells the sink of the start. A record that has none belongs to a trace which is not sampled,
+    /// and is dropped here, outside of any borrow of ours.
+    pub(crate) fn started(&mut self) {
+        match &self.record {
+            Some(record) if record.start == Ticks::ZERO => self.record = None,
+            Some(record) => observability::started(record),
+            None => {}
+        }
+    }
+
     /// The place that the record is lent from when the span ends.
     pub(crate) fn slot(&mut self) -> &mut Option<Record> {
         &mut self.record
@@ -192,6 +203,7 @@ impl Span {
             span_id: record.span_id,
             sampled: true,
             scope: current.scope,
+            mailbox: None,
         }
     }
 

@@ -144,6 +144,7 @@ impl Value {
         }
     }
 
+    /// Nothing, which is not kept.
     pub(crate) const fn null() -> Self {
         Self(Repr::Null)
     }
@@ -164,6 +165,21 @@ impl fmt::Debug for Value {
         match self.as_ref() {
             ValueRef::Text(text) => write!(f, "Text({} bytes)", text.len()),
             other => other.fmt(f),
+        }
+    }
+}
+
+/// Shows the content: for whoever prints an event on purpose.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.as_ref() {
+            ValueRef::Null => Ok(()),
+            ValueRef::Bool(yes) => yes.fmt(f),
+            ValueRef::Int(number) => number.fmt(f),
+            ValueRef::Float(number) => number.fmt(f),
+            ValueRef::Text(text) => f.pad(text),
+            ValueRef::Usage(usage) => write!(f, "{} tokens", usage.total()),
+            ValueRef::Cost(cost) => cost.fmt(f),
         }
     }
 }

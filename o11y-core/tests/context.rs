@@ -177,6 +177,100 @@ fn trace_attributes_reach_the_open_span_and_all_below_but_not_its_siblings() {
 }
 
 #[test]
+fn annotations_come_from_deep_inside_and_from_other_threads_and_win() {
+    let trace = traced(|| {
+        let mut handle = Context::default();
+        Context::with_span("annotated", |span| {
+            span.set_attribute("a", 1);
+            assert!(Context::annotate("a", 2));
+            handle = Context::current();
+            std::thread::scope(|scope| {
+                scope.spawn(|| handle.run(|| assert!(Context::annotate(String::from("b"), 3))));
+            });
+            Context::with_trace(TraceAttributes::new().user("gus"), || {
+                assert!(Context::annotate("c", 4));
+            });
+            Context::with_span("inner", |_span| Context::annotate("d", 5));
+        });
+        assert!(!handle.run(|| Context::annotate("too late", 6)));
+    });
+
+    let number = |name: &str, key: &str| {
+        memory().look(trace, name, |record| {
+            record.attribute(key).and_then(|value| value.as_i64())
+        })
+    };
+    assert_eq!(number("annotated", "a"), Some(2));
+    assert_eq!(number("annotated", "b"), Some(3));
+    assert_eq!(number("annotated", "c"), Some(4));
+    assert_eq!(number("annotated", "d"), None);
+    assert_eq!(number("inner", "d"), Some(5));
+    assert_eq!(number("annotated", "too late"), None);
+}
+
+#[test]
+fn nothing_can_be_annotated_outside_of_a_span() {
+    memory();
+
+    assert!(!Context::annotate("a", 1));
+    assert!(!Context::with_trace(TraceAttributes::new(), || {
+        Context::annotate("a", 1)
+    }));
+}
+
+#[test]
+fn a_span_held_by_hand_ends_when_it_is_dropped_on_any_thread() {
+    let trace = traced(|| {
+        let mut upload = Context::start_span("upload");
+        Context::with_span("sibling", |_span| ());
+        upload
+            .context()
+            .run(|| Context::with_span("part", |_span| ()));
+        upload.set_attribute("parts", 1);
+        let here = upload.context();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                here.run(|| assert!(Context::annotate("late", true)));
+                drop(upload);
+            });
+        });
+    });
+
+    assert_eq!(
+        memory().outline(trace),
+        "span root\n  span sibling\n  span upload\n    span part\n"
+    );
+    memory().look(trace, "upload", |record| {
+        assert_eq!(record.status_message(), None);
+        assert_eq!(
+            record.attribute("late").and_then(|value| value.as_bool()),
+            Some(true)
+        );
+    });
+}
+
+#[tokio::test]
+async fn annotations_reach_the_span_of_a_future() {
+    let trace = traced_async(async || {
+        Context::with_span_async("future", async |_span| {
+            tokio::task::yield_now().await;
+            Context::annotate("a", 1);
+            Context::with_trace_async(TraceAttributes::new().user("ada"), async || {
+                tokio::task::yield_now().await;
+                Context::annotate("b", 2);
+            })
+            .await;
+        })
+        .await;
+    })
+    .await;
+
+    memory().look(trace, "future", |record| {
+        assert!(record.attribute("a").is_some() && record.attribute("b").is_some());
+    });
+}
+
+#[test]
 fn an_event_inside_a_span_becomes_an_instant_observation() {
     let trace = traced(|| event("react.iteration_complete", attributes! { "iteration" => 1 }));
     event("outside.of_any_span", attributes! {});

@@ -64,11 +64,13 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod attached;
+mod module_scope;
 mod subscriber;
 mod token_budget;
 
 pub use self::{
     attached::Attached,
+    module_scope::ModuleScope,
     subscriber::{BaseSubscriber, Subscriptions},
     token_budget::{ModelUsage, TokenBudgetExceeded, TokenBudgetTracker},
 };

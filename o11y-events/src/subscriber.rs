@@ -4,7 +4,7 @@ use std::{any::type_name, fmt, sync::Arc};
 
 use o11y_core::{Event, EventBus, Pattern, Subscription, Verdict};
 
-use crate::attached::Attached;
+use crate::{attached::Attached, module_scope::ModuleScope};
 
 /// Something that hears events: say which in [`subscribe`](Self::subscribe), and
 /// [`attach`](Self::attach) it to a bus.
@@ -95,6 +95,27 @@ impl<S: Send + Sync + 'static> Subscriptions<S> {
             .bus
             .subscribe(pattern, move |event: &Event| handler(&subscriber, event));
         self.added.push(subscription);
+    }
+
+    /// Like [`add_subscription`](Self::add_subscription), for events of one module only, or of it
+    /// and what it calls.
+    ///
+    /// `subscriptions.add_module_subscription(ModuleScope::descendants(&module), "llm.*", Self::on_llm)`
+    pub fn add_module_subscription<V, F>(
+        &mut self,
+        scope: ModuleScope,
+        pattern: impl Into<Pattern>,
+        handler: F,
+    ) where
+        V: Verdict,
+        F: Fn(&S, &Event) -> V + Send + Sync + 'static,
+    {
+        self.add_subscription(pattern, move |subscriber: &S, event: &Event| {
+            if !scope.covers(event) {
+                return Ok(());
+            }
+            handler(subscriber, event).into_veto().map_or(Ok(()), Err)
+        });
     }
 }
 

@@ -76,6 +76,7 @@ pub struct Config {
     pub(crate) timeout: Duration,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) gzip: bool,
+    pub(crate) sample_rate: f64,
     /// No setting: tests wait for less.
     pub(crate) first_backoff: Duration,
     pub(crate) resource: Resource,
@@ -166,6 +167,7 @@ pub struct LangfuseBuilder {
     pub(crate) timeout: Option<Duration>,
     pub(crate) shutdown_timeout: Option<Duration>,
     pub(crate) gzip: Option<bool>,
+    pub(crate) sample_rate: Option<f64>,
     pub(crate) service_name: Option<String>,
     pub(crate) environment: Option<String>,
     pub(crate) release: Option<String>,
@@ -244,6 +246,13 @@ impl LangfuseBuilder {
         self
     }
 
+    /// The share of traces to record, from 0 to 1; a trace is kept or left out as a whole, and every
+    /// service with the same share agrees on which. Defaults to 1, all of them.
+    pub fn sample_rate(mut self, share: f64) -> Self {
+        self.sample_rate = Some(share);
+        self
+    }
+
     /// The name of this service, shown with every observation. Defaults to none.
     pub fn service_name(mut self, name: impl Into<String>) -> Self {
         self.service_name = Some(name.into());
@@ -307,6 +316,7 @@ impl LangfuseBuilder {
             )?,
             timeout: not_zero("timeout", self.timeout.unwrap_or(DEFAULT_TIMEOUT))?,
             shutdown_timeout: self.shutdown_timeout.unwrap_or(DEFAULT_SHUTDOWN_TIMEOUT),
+            sample_rate: share("sample_rate", self.sample_rate.unwrap_or(1.0))?,
             first_backoff: retry::FIRST,
             resource: Resource {
                 service_name: self.service_name,
@@ -346,6 +356,17 @@ fn at_least_one(name: &'static str, number: usize) -> Result<usize, ConfigError>
         });
     }
     Ok(number)
+}
+
+fn share(name: &'static str, share: f64) -> Result<f64, ConfigError> {
+    if (0.0..=1.0).contains(&share) {
+        return Ok(share);
+    }
+    Err(ConfigError::Invalid {
+        name: name.into(),
+        problem: format!("is {share}"),
+        expected: "a share from 0 to 1, such as 0.25",
+    })
 }
 
 fn not_zero(name: &'static str, duration: Duration) -> Result<Duration, ConfigError> {

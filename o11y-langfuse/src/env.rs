@@ -93,6 +93,12 @@ fn read(environment: &Environment<'_>) -> Result<LangfuseBuilder, ConfigError> {
         }
         builder.timeout = Some(timeout);
     }
+    if let Some(share) = environment.first(&["LANGFUSE_SAMPLE_RATE"]) {
+        builder.sample_rate = Some(share.parse(
+            |share| (0.0..=1.0).contains(share),
+            "a share of all traces from 0 to 1, such as `0.25`",
+        )?);
+    }
     if let Some(name) = environment.first(&["LANGFUSE_TRACING_ENVIRONMENT"]) {
         check_environment(name.name, &name.text)?;
         builder.environment = Some(name.text);

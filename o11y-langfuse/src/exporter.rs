@@ -110,6 +110,7 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) struct Exporter {
     shared: Arc<Shared>,
+    sample_rate: f64,
     commands: Sender<Command>,
     /// Both are taken by the first shutdown.
     running: Mutex<Option<Running>>,
@@ -148,6 +149,7 @@ impl Exporter {
             .map_err(ConfigError::Thread)?;
         Ok(Self {
             shared,
+            sample_rate: config.sample_rate,
             commands,
             running: Mutex::new(Some(Running {
                 thread,
@@ -183,6 +185,10 @@ fn deadline_after(timeout: Duration) -> Instant {
 }
 
 impl Sink for Exporter {
+    fn sample_rate(&self) -> f64 {
+        self.sample_rate
+    }
+
     fn on_end(&self, ended: Ended<'_>) {
         self.shared.queue.push(ended.take());
         // A plain load almost always: only a worker that rests is worth a wake.

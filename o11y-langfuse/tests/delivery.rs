@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use o11y_core::{Context, FlushError, Generation, Observability, SpanSpec, TraceAttributes};
+use o11y_core::{
+    Context, FlushError, Generation, Observability, SpanSpec, TraceAttributes, attributes, event,
+};
 use o11y_langfuse::LossReason;
 use serde_json::json;
 
@@ -237,6 +239,41 @@ fn a_generation_arrives_with_its_model_tokens_and_trace() {
     assert_eq!(generation.tags, ["coffee"]);
     assert_eq!(generation.environment, "test");
     assert_eq!(generation.release.as_deref(), Some("r7"));
+}
+
+#[test]
+fn a_share_of_the_traces_is_kept_and_each_of_them_whole() {
+    let rig = Rig::new(|builder| builder.sample_rate(0.5));
+
+    for _ in 0..1_000 {
+        Context::with_span("root", |_span| {
+            Context::with_span("child", |_span| event("told", attributes! {}));
+            let upload = Context::start_span("by hand");
+            drop(upload);
+        });
+    }
+    rig.telemetry.flush(LONG).unwrap();
+
+    let traces = rig.receiver.traces();
+    // Ten standard deviations from the middle.
+    assert!((340..660).contains(&traces.len()), "{}", traces.len());
+    for trace in &traces {
+        assert_eq!(
+            trace.outline(),
+            "span root\n  span child\n    event told\n  span by hand\n"
+        );
+    }
+    rig.assert_all_delivered(4 * traces.len());
+}
+
+#[test]
+fn a_share_of_nothing_records_nothing_and_the_program_runs() {
+    let rig = Rig::new(|builder| builder.sample_rate(0.0));
+
+    make(10);
+    rig.telemetry.flush(LONG).unwrap();
+
+    rig.assert_all_delivered(0);
 }
 
 #[test]

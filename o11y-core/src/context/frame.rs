@@ -1,6 +1,11 @@
 //! The frame of one span: where its record lies while it is open, and what is put back after.
 
-use std::{any::Any, thread};
+use std::{
+    any::Any,
+    fmt,
+    ops::{Deref, DerefMut},
+    thread,
+};
 
 use super::{
     Context,
@@ -19,7 +24,8 @@ use crate::{
 /// The frame of a span that covers a closure.
 pub(crate) struct Frame {
     pub(crate) span: Span,
-    previous: Current,
+    /// What was current before; none if the frame changed nothing.
+    previous: Option<Current>,
 }
 
 impl Frame {
@@ -27,7 +33,7 @@ impl Frame {
     pub(crate) fn new(spec: impl IntoSpanSpec) -> Self {
         Self {
             span: Span::open(spec.into_span_spec().into_record()),
-            previous: Current::EMPTY,
+            previous: None,
         }
     }
 
@@ -38,7 +44,7 @@ impl Frame {
         }
         Self {
             span: Span::off(),
-            previous: Current::EMPTY,
+            previous: None,
         }
     }
 
@@ -48,21 +54,21 @@ impl Frame {
             return;
         };
         self.previous = current::with(|current| {
-            let inside = open(record, &current.context);
-            std::mem::replace(current, Current::at(inside))
+            let inside = open(record, &current.context)?;
+            Some(std::mem::replace(current, Current::at(inside)))
         });
-        observability::started(record);
+        self.span.started();
     }
 
     /// Puts the outer context back and ends the span.
     pub(crate) fn exit<T>(&mut self, outcome: &thread::Result<T>) {
-        if !self.span.is_recording() {
+        let Some(previous) = self.previous.take() else {
             return;
-        }
+        };
         if let Err(payload) = outcome {
             mark_panicked(&mut self.span, &**payload);
         }
-        let mine = current::swap(std::mem::take(&mut self.previous));
+        let mine = current::swap(previous);
         close(&mut self.span, mine);
     }
 }
@@ -93,9 +99,11 @@ impl TaskFrame {
         let Some(record) = self.span.record_mut() else {
             return;
         };
-        self.current = Current::at(open(record, &self.current.context));
-        self.open = true;
-        observability::started(record);
+        if let Some(inside) = open(record, &self.current.context) {
+            self.current = Current::at(inside);
+            self.open = true;
+        }
+        self.span.started();
     }
 
     /// The span to lend to the closure, and the context to poll it in.
@@ -107,18 +115,21 @@ impl TaskFrame {
         if let Err(payload) = outcome {
             mark_panicked(&mut self.span, &**payload);
         }
-        self.open = false;
-        close(&mut self.span, std::mem::take(&mut self.current));
+        self.close();
+    }
+
+    fn close(&mut self) {
+        if std::mem::take(&mut self.open) {
+            close(&mut self.span, std::mem::take(&mut self.current));
+        }
     }
 }
 
 impl Drop for TaskFrame {
     /// A future that is dropped half-way ends its span.
     fn drop(&mut self) {
-        if !self.open {
-            return;
-        }
-        if let Some(record) = self.span.record_mut()
+        if self.open
+            && let Some(record) = self.span.record_mut()
             && record.status == Status::Unset
         {
             record.level = record.level.max(Level::Warning);
@@ -126,27 +137,88 @@ impl Drop for TaskFrame {
             attributes.put(key::STATUS_MESSAGE, "cancelled".into());
             attributes.put(key::ERROR_TYPE, "cancelled".into());
         }
-        close(&mut self.span, std::mem::take(&mut self.current));
+        self.close();
+    }
+}
+
+/// A span that is held by hand: it ends when it is dropped.
+///
+/// Made by [`Context::start_span`]; has every method of [`Span`].
+#[must_use = "bind it to a name, not `_`: the span ends when this is dropped"]
+pub struct OwnedSpan {
+    frame: TaskFrame,
+}
+
+impl OwnedSpan {
+    pub(crate) fn start(spec: impl IntoSpanSpec) -> Self {
+        let mut frame = TaskFrame::prepare(spec);
+        frame.start();
+        Self { frame }
+    }
+
+    /// The context inside the span: what runs in it, or is wrapped with it, becomes its child.
+    /// Empty when telemetry is off.
+    #[must_use]
+    pub fn context(&mut self) -> Context {
+        self.frame.current.context.handle()
+    }
+}
+
+impl Deref for OwnedSpan {
+    type Target = Span;
+
+    fn deref(&self) -> &Span {
+        &self.frame.span
+    }
+}
+
+impl DerefMut for OwnedSpan {
+    fn deref_mut(&mut self) -> &mut Span {
+        &mut self.frame.span
+    }
+}
+
+impl Drop for OwnedSpan {
+    fn drop(&mut self) {
+        self.frame.close();
+    }
+}
+
+impl fmt::Debug for OwnedSpan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.frame.span.fmt(f)
     }
 }
 
 /// Gives the record its ids and its start, and returns the context inside the span.
-fn open(record: &mut Record, parent: &Context) -> Context {
+///
+/// In a trace that is not sampled the record stays without a start, and what is current already is
+/// all that is needed below; only a root has to say that its trace is not sampled.
+fn open(record: &mut Record, parent: &Context) -> Option<Context> {
+    if !parent.sampled {
+        return None;
+    }
     let now = Ticks::now();
-    record.start = now;
     record.span_id = SpanId::generate(now);
     record.parent_id = parent.span_id;
+    let mut sampled = true;
     record.trace_id = if parent.trace_id.is_none() {
-        TraceId::generate(now)
+        let trace_id = TraceId::generate(now);
+        sampled = observability::samples(trace_id);
+        trace_id
     } else {
         parent.trace_id
     };
-    Context {
+    if sampled {
+        record.start = now;
+    }
+    Some(Context {
         trace_id: record.trace_id,
         span_id: record.span_id,
-        sampled: parent.sampled,
+        sampled,
         scope: parent.scope.clone(),
-    }
+        mailbox: None,
+    })
 }
 
 /// Ends the span; `mine` is what was current inside of it.
@@ -159,9 +231,12 @@ fn close(span: &mut Span, mine: Current) {
         context,
         late_scope,
     } = mine;
-    // Another span's context here means that a guard was leaked inside; its scope is not ours.
+    // Another span's context here means that a guard was leaked inside; what it says is not ours.
     if context.span_id == record.span_id {
         record.scope = late_scope.or(context.scope);
+        if let Some(mailbox) = context.mailbox {
+            record.attributes.overlay(mailbox.seal());
+        }
     }
     observability::ended(span.slot());
 }

@@ -8,6 +8,7 @@ use super::{Cost, Usage, response};
 use crate::{
     attribute::Attributes,
     clock::Ticks,
+    context::scoping::note_request,
     event::{Event, Vetoed},
     id::SpanId,
     key,
@@ -60,6 +61,7 @@ impl<'a> Call<'a> {
                 self.span.set_attribute(key::ERROR_TYPE, "vetoed");
                 let mut attributes = std::mem::take(&mut self.attributes);
                 attributes.put(key::ERROR_TYPE, "vetoed".into());
+                note_request(&mut attributes);
                 tell("llm.vetoed", attributes);
                 Err(vetoed.into())
             }
@@ -147,6 +149,7 @@ impl<'a> Call<'a> {
         let milliseconds = Ticks::now().since(self.start).as_secs_f64() * 1_000.0;
         attributes.put(key::DURATION_MS, milliseconds.into());
         attributes.put(key::ERROR_TYPE, error.map(Value::from).into());
+        note_request(&mut attributes);
         let mirror = self.usage.map(|usage| mirror_of(&attributes, &usage));
         if let Some(usage) = self.usage {
             attributes.put(key::INPUT_TOKENS, usage.input_total().into());

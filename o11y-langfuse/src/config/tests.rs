@@ -54,6 +54,7 @@ fn what_cannot_work_is_refused_by_name() {
         builder().timeout(Duration::ZERO).build(),
         builder().host("nowhere").build(),
         builder().environment("Prod").build(),
+        builder().sample_rate(1.1).build(),
     ]
     .map(|refused| refused.unwrap_err().to_string());
     let names = [
@@ -68,6 +69,7 @@ fn what_cannot_work_is_refused_by_name() {
         "timeout",
         "host",
         "environment",
+        "sample_rate",
     ];
     for (refused, name) in refusals.iter().zip(names) {
         assert!(refused.starts_with(name), "{refused}");

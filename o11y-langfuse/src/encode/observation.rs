@@ -4,7 +4,9 @@
 //! observation metadata under its own first-level key: that is what Langfuse can filter by, and a
 //! key of the user's that happens to be called `input` or `prompt` cannot be taken for content.
 
-use o11y_core::{Anchor, Level, ObservationType, Record, Status, TraceAttributes, Value, key};
+use o11y_core::{
+    Anchor, Level, ObservationType, Record, Status, TraceAttributes, Value, ValueRef, key,
+};
 
 use super::{attribute::AttributeWriter, wire::Writer};
 
@@ -75,6 +77,7 @@ pub(super) fn write(writer: &mut Writer<'_>, record: &Record, anchor: &Anchor) {
     if let Some(trace) = record.trace_attributes() {
         write_trace(&mut attributes, trace);
     }
+    write_place(&mut attributes, record);
     write_status(writer, record);
 }
 
@@ -99,6 +102,27 @@ fn write_trace(attributes: &mut AttributeWriter<'_, '_>, trace: &TraceAttributes
     if let Some(public) = trace.get_public() {
         let public = Value::from(public);
         attributes.put("langfuse.trace.public", public.as_ref());
+    }
+}
+
+/// The modules and the request around a record, as metadata. What the record itself says under the
+/// same key stands: a key that stood twice would win or lose by chance.
+fn write_place(attributes: &mut AttributeWriter<'_, '_>, record: &Record) {
+    let mut put = |key: &str, value: ValueRef<'_>| {
+        let mut names = record.attributes().iter().map(|(name, _)| name);
+        if !names.any(|name| name.strip_prefix(METADATA).unwrap_or(name) == key) {
+            attributes.put_prefixed(METADATA, key, value);
+        }
+    };
+    if let Some(modules) = record.modules() {
+        put("module.path", ValueRef::Text(modules.path()));
+        put("module.root", ValueRef::Text(modules.root().name()));
+        put("module.leaf", ValueRef::Text(modules.leaf().name()));
+        put("module.ancestry", ValueRef::Text(modules.ancestry()));
+        put("module.depth", Value::from(modules.depth()).as_ref());
+    }
+    if let Some(id) = record.request_id() {
+        put("request.id", ValueRef::Text(id));
     }
 }
 

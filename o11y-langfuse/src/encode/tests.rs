@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use o11y_core::{
-    Context, Cost, Level, ObservationType, SpanSpec, Status, TraceAttributes, Usage, attributes,
-    event, key,
+    Context, Cost, Level, Module, ObservationType, SpanSpec, Status, TraceAttributes, Usage,
+    attributes, event, key,
 };
 use opentelemetry_proto::tonic::{
     collector::trace::v1::ExportTraceServiceRequest,
@@ -202,6 +202,43 @@ fn trace_attributes_stand_on_the_span() {
             ("user.id", "gus"),
         ])
     );
+}
+
+#[test]
+fn the_modules_and_the_request_around_a_record_are_its_metadata() {
+    let (agent, chain) = (Module::new("Agent").label("planner"), Module::new("Chain"));
+    let ancestry = format!("{}>{}", agent.id(), chain.id());
+    let records = captured(|| {
+        Context::with_request("req-1", || {
+            Context::with_module(agent, || {
+                Context::with_module(chain, || {
+                    let spec = SpanSpec::new("inside").attribute("module.leaf", "said by hand");
+                    Context::with_span(spec, |_span| event("told", attributes! {}));
+                });
+            });
+        });
+        Context::with_span("outside", |_span| ());
+    });
+    let [told, inside, outside] =
+        [0, 1, 2].map(|index| shown(&encoded(&records[index]).attributes));
+
+    let expected = |kind: &str, leaf: &str| {
+        table([
+            ("langfuse.observation.metadata.module.ancestry", &ancestry),
+            ("langfuse.observation.metadata.module.depth", "2"),
+            ("langfuse.observation.metadata.module.leaf", leaf),
+            (
+                "langfuse.observation.metadata.module.path",
+                "Agent/planner > Chain",
+            ),
+            ("langfuse.observation.metadata.module.root", "Agent/planner"),
+            ("langfuse.observation.metadata.request.id", "req-1"),
+            ("langfuse.observation.type", kind),
+        ])
+    };
+    assert_eq!(told, expected("event", "Chain"));
+    assert_eq!(inside, expected("span", "said by hand"));
+    assert_eq!(outside, table([("langfuse.observation.type", "span")]));
 }
 
 #[test]

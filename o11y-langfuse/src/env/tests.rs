@@ -114,6 +114,16 @@ fn the_off_switch_beats_the_keys_and_whatever_is_wrong_beside_it() {
 }
 
 #[test]
+fn a_share_is_from_0_to_1() {
+    let share = |text| builder(&[("LANGFUSE_SAMPLE_RATE", text)]).map(|b| b.sample_rate);
+
+    assert_eq!(share("0.25").unwrap(), Some(0.25));
+    for text in ["-0.1", "1.5", "NaN", "all"] {
+        assert!(share(text).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn the_release_comes_from_the_build_server_if_nobody_names_one() {
     let ci = ("GITHUB_SHA", "abc123");
 

@@ -1,0 +1,43 @@
+//! Late attributes: what is said of an open span by somebody who does not hold it.
+//!
+//! An open record belongs to the frame that opened it, and nobody else can touch it. What others
+//! say is left in the span's mailbox, which every handle to the span shares; closing the span
+//! empties it over the record and seals it. A span that nobody asks for a handle has none.
+
+use std::{
+    borrow::Cow,
+    sync::{Mutex, PoisonError},
+};
+
+use crate::{attribute::Attributes, value::Value};
+
+/// The mailbox of one span.
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    /// None once the span has ended.
+    slip: Mutex<Option<Attributes>>,
+}
+
+impl Mailbox {
+    pub(crate) fn new() -> Self {
+        Self {
+            slip: Mutex::new(Some(Attributes::new())),
+        }
+    }
+
+    /// Leaves an attribute; false if the span has ended.
+    pub(crate) fn leave(&self, key: Cow<'static, str>, value: Value) -> bool {
+        let mut slip = self.slip.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(attributes) = &mut *slip else {
+            return false;
+        };
+        attributes.set(key, value);
+        true
+    }
+
+    /// Takes what was left; nothing can be left any more.
+    pub(crate) fn seal(&self) -> Attributes {
+        let mut slip = self.slip.lock().unwrap_or_else(PoisonError::into_inner);
+        slip.take().unwrap_or_default()
+    }
+}
