@@ -43,6 +43,12 @@
 //! | a subscriber panics | counted; the other subscribers still hear the event |
 //! | the sink panics | counted; the host goes on |
 //! | handlers emit ever deeper | cut at a depth of 16, and counted |
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! * `http`: `HeaderMap` of the `http` crate as a carrier of a trace, see [`Propagation`].
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod attribute;
@@ -58,6 +64,7 @@ mod module;
 mod observability;
 mod observation;
 mod pattern;
+mod propagation;
 mod record;
 mod scope;
 mod sink;
@@ -77,6 +84,9 @@ pub use self::{
     observability::Observability,
     observation::{Level, ObservationType, ParseObservationTypeError},
     pattern::Pattern,
+    propagation::{
+        Extractor, Injector, ParseTraceParentError, Propagation, Remote, TraceParent,
+    },
     record::{Record, Status},
     scope::TraceAttributes,
     sink::{Ended, FlushError, Sink},

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
 use std::{
-    future::{Future, poll_fn},
+    future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     sync::{Arc, Mutex},
@@ -11,7 +11,7 @@ use std::{
 };
 
 use o11y_core::{
-    Context, Event, EventBus, Generation, Module, TraceAttributes, TraceId, Usage, Value,
+    Context, Event, EventBus, Generation, Module, Modules, TraceAttributes, TraceId, Usage, Value,
     attributes, event, events, key,
 };
 
@@ -112,6 +112,12 @@ fn a_span_keeps_the_modules_that_it_was_opened_in() {
     assert_eq!(path("of the agent too"), "Agent");
     assert_eq!(path("of nobody"), "");
     assert_eq!(path("root"), "");
+    // And a module opens no span of its own.
+    assert_eq!(
+        memory().outline(trace),
+        "span root\n  span of nobody\n  span of the agent\n    event of the agent too\n    \
+         span of the tool\n"
+    );
 }
 
 #[test]
@@ -190,7 +196,7 @@ fn an_event_carries_the_modules_that_it_was_made_in() {
     let expected = [None, Some("Agent"), Some("Agent > Tool")];
     let heard: Vec<_> = heard.lock().unwrap().clone();
     assert_eq!(heard, expected.map(|path| path.map(str::to_owned)));
-    assert_eq!(made.modules().map(|modules| modules.depth()), Some(1));
+    assert_eq!(made.modules().map(Modules::depth), Some(1));
 }
 
 #[tokio::test]

@@ -54,10 +54,7 @@ pub(super) fn members(header: &str) -> impl Iterator<Item = Member<'_>> {
         let end = within.iter().rposition(|byte| *byte == b',');
         end.and_then(|end| header.get(..end)).unwrap_or_default()
     };
-    whole
-        .split(',')
-        .filter_map(Member::parse)
-        .take(MAX_MEMBERS)
+    whole.split(',').filter_map(Member::parse).take(MAX_MEMBERS)
 }
 
 /// A header under construction. A member that does not fit is left out whole.

@@ -45,7 +45,9 @@ pub(super) fn write(attributes: &TraceAttributes, header: &mut Header) {
         (NAME, attributes.get_name()),
         (
             ENVIRONMENT,
-            attributes.get_environment().filter(|name| is_environment(name)),
+            attributes
+                .get_environment()
+                .filter(|name| is_environment(name)),
         ),
     ] {
         if let Some(value) = value {
@@ -115,8 +117,9 @@ fn is_text(value: &str) -> bool {
 
 /// As Langfuse's SDKs check it; the server would make `default` of another name.
 fn is_environment(name: &str) -> bool {
-    let allowed =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+    let allowed = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_')
+    };
     (1..=MAX_ENVIRONMENT_CHARS).contains(&name.len())
         && name.bytes().all(allowed)
         && !name.starts_with("langfuse")

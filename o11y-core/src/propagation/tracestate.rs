@@ -36,7 +36,9 @@ pub(super) fn checked(header: &str) -> Option<&str> {
 fn is_key(text: &str) -> bool {
     let first = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let other = |byte| first(byte) || matches!(byte, b'_' | b'-' | b'*' | b'/' | b'@');
-    text.len() <= MAX_WORD_BYTES && text.bytes().next().is_some_and(first) && text.bytes().all(other)
+    text.len() <= MAX_WORD_BYTES
+        && text.bytes().next().is_some_and(first)
+        && text.bytes().all(other)
 }
 
 /// Printable, and not ending in a blank; the caller has trimmed it.
