@@ -1,17 +1,16 @@
 //! A list of attributes: four lie inline, the fifth moves all of them to the heap at once.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, iter};
 
 use compact_str::CompactString;
-use smallvec::SmallVec;
 
 use crate::value::Value;
 
 /// Attributes that lie inside a record; most spans have no more.
 const INLINE: usize = 4;
 
-/// Room made when the inline places are used up: one allocation serves nearly every span.
-const SPILLED: usize = 16;
+/// Attributes that come with one more allocation: nearly every span is content with one.
+const MORE: usize = 12;
 
 /// The key and value of one attribute, 40 bytes for the usual static key.
 #[derive(Clone, PartialEq)]
@@ -43,7 +42,16 @@ enum Slot {
 /// [`attributes!`]: crate::attributes
 #[derive(Clone, Default, PartialEq)]
 pub struct Attributes {
-    list: SmallVec<[Attribute; INLINE]>,
+    /// Filled from the front: behind the first empty slot there is nothing.
+    inline: [Option<Attribute>; INLINE],
+    more: Option<Box<More>>,
+}
+
+/// Room for what does not fit, filled in the same way.
+#[derive(Clone, Default, PartialEq)]
+struct More {
+    slots: [Option<Attribute>; MORE],
+    more: Option<Box<Self>>,
 }
 
 impl Attributes {
@@ -51,7 +59,8 @@ impl Attributes {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            list: SmallVec::new_const(),
+            inline: [const { None }; INLINE],
+            more: None,
         }
     }
 
@@ -61,7 +70,7 @@ impl Attributes {
         let value = value.into();
         match key.into() {
             Cow::Borrowed(key) => self.put(key, value),
-            Cow::Owned(key) => self.put_keyed(key, value),
+            Cow::Owned(key) => self.put_keyed(key.into(), value),
         }
     }
 
@@ -73,20 +82,22 @@ impl Attributes {
     }
 
     /// The keys and values, in the order in which they were first set.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
-        self.list.iter().map(Attribute::as_pair)
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.slots()
+            .map_while(Option::as_ref)
+            .map(Attribute::as_pair)
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.list.len()
+        self.iter().count()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.inline[0].is_none()
     }
 
     /// The hot path.
@@ -94,61 +105,81 @@ impl Attributes {
         if value.is_null() {
             return;
         }
-        match self.list.iter_mut().find(|attribute| attribute.has(key)) {
+        match self.find(key) {
             Some(attribute) => attribute.replace(value),
-            None => self.push(key, Slot::Value(value)),
+            slot => {
+                *slot = Some(Attribute {
+                    key,
+                    value: Slot::Value(value),
+                });
+            }
         }
     }
 
     #[cold]
-    fn put_keyed(&mut self, key: String, value: Value) {
+    fn put_keyed(&mut self, key: CompactString, value: Value) {
         if value.is_null() {
             return;
         }
-        match self.list.iter_mut().find(|attribute| attribute.has(&key)) {
+        match self.find(&key) {
             Some(attribute) => attribute.replace(value),
-            None => self.push("", Slot::Keyed(Box::new((key.into(), value)))),
+            slot => {
+                *slot = Some(Attribute {
+                    key: "",
+                    value: Slot::Keyed(Box::new((key, value))),
+                });
+            }
         }
     }
 
+    /// The slot that holds `key`, or else the one where it is to go.
     #[inline]
-    fn push(&mut self, key: &'static str, value: Slot) {
-        if self.list.len() == INLINE {
-            self.spill();
+    fn find(&mut self, key: &str) -> &mut Option<Attribute> {
+        let (mut slots, mut more) = (&mut self.inline[..], &mut self.more);
+        loop {
+            for slot in slots {
+                match slot {
+                    Some(attribute) if !attribute.has(key) => {}
+                    _ => return slot,
+                }
+            }
+            let next = more.get_or_insert_default();
+            (slots, more) = (&mut next.slots, &mut next.more);
         }
-        self.list.push(Attribute { key, value });
     }
 
-    #[cold]
-    fn spill(&mut self) {
-        self.list.reserve_exact(SPILLED - INLINE);
+    fn slots(&self) -> impl Iterator<Item = &Option<Attribute>> {
+        let more = iter::successors(self.more.as_deref(), |more| more.more.as_deref());
+        self.inline.iter().chain(more.flat_map(|more| &more.slots))
     }
 
     /// Puts all of `late` over what is there.
-    pub(crate) fn overlay(&mut self, late: Self) {
-        for attribute in late.list {
-            match attribute.value {
-                Slot::Value(value) => self.put(attribute.key, value),
-                Slot::Keyed(keyed) => self.put_keyed(keyed.0.into(), keyed.1),
+    pub(crate) fn overlay(&mut self, late: &Self) {
+        for attribute in late.slots().map_while(Option::as_ref) {
+            match &attribute.value {
+                Slot::Value(value) => self.put(attribute.key, value.clone()),
+                Slot::Keyed(keyed) => self.put_keyed(keyed.0.clone(), keyed.1.clone()),
             }
         }
     }
 
     /// The bytes held outside of the list itself, for the queue's byte budget.
     pub(crate) fn heap_bytes(&self) -> usize {
-        let spilled = if self.list.spilled() {
-            self.list.capacity() * size_of::<Attribute>()
-        } else {
-            0
-        };
-        self.list
+        let inline: usize = self
+            .inline
             .iter()
-            .map(|attribute| match &attribute.value {
-                Slot::Value(value) => value.heap_bytes(),
-                Slot::Keyed(keyed) => keyed.0.len() + size_of_val(&**keyed) + keyed.1.heap_bytes(),
-            })
-            .sum::<usize>()
-            + spilled
+            .map_while(Option::as_ref)
+            .map(Attribute::heap_bytes)
+            .sum();
+        let more = iter::successors(self.more.as_deref(), |more| more.more.as_deref());
+        inline + more.map(More::heap_bytes).sum::<usize>()
+    }
+}
+
+impl More {
+    fn heap_bytes(&self) -> usize {
+        let attributes = self.slots.iter().map_while(Option::as_ref);
+        size_of_val(self) + attributes.map(Attribute::heap_bytes).sum::<usize>()
     }
 }
 
@@ -165,6 +196,13 @@ impl Attribute {
         match &mut self.value {
             Slot::Value(slot) => *slot = value,
             Slot::Keyed(keyed) => keyed.1 = value,
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        match &self.value {
+            Slot::Value(value) => value.heap_bytes(),
+            Slot::Keyed(keyed) => keyed.0.len() + size_of_val(&**keyed) + keyed.1.heap_bytes(),
         }
     }
 
@@ -239,15 +277,28 @@ mod tests {
     }
 
     #[test]
-    fn the_fifth_attribute_makes_room_for_sixteen() {
-        let keys = ["a", "b", "c", "d", "e"];
+    fn many_attributes_keep_their_order_and_can_be_replaced() {
         let mut attributes = Attributes::new();
 
-        for key in keys {
-            attributes.set(key, 1);
+        for round in 0..2 {
+            for number in 0..50 {
+                attributes.set(format!("key {number}"), number + round);
+            }
         }
 
-        assert_eq!(attributes.list.capacity(), SPILLED);
-        assert!(keys.iter().all(|key| attributes.get(key).is_some()));
+        let seen: Vec<_> = attributes.iter().map(|(_, value)| value.as_i64()).collect();
+        let expected: Vec<_> = (1..51).map(Some).collect();
+        assert_eq!(seen, expected);
+        assert_eq!(attributes.len(), 50);
+    }
+
+    #[test]
+    fn four_attributes_hold_nothing_outside_of_the_list() {
+        let mut attributes = attributes! { "a" => 1, "b" => "short", "c" => true, "d" => 0.5 };
+        assert_eq!(attributes.heap_bytes(), 0);
+
+        attributes.set("e", 1);
+
+        assert_eq!(attributes.heap_bytes(), size_of::<More>());
     }
 }

@@ -86,10 +86,6 @@ impl Context {
     /// Context::with_span("answer", |_span| deep_inside());
     /// assert!(!Context::annotate("cache.hit", true));
     /// ```
-    #[expect(
-        clippy::must_use_candidate,
-        reason = "most who annotate can do nothing about it"
-    )]
     pub fn annotate(key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> bool {
         // The conversions are code of the user; the context is looked at after them.
         let (key, value) = (key.into(), value.into());
@@ -121,7 +117,7 @@ impl Context {
     /// What is said of the whole trace at this point.
     #[must_use]
     pub fn trace_attributes(&self) -> Option<&TraceAttributes> {
-        self.scope.as_deref().map(Scope::trace)
+        self.scope.as_deref().and_then(Scope::trace)
     }
 }
 
@@ -276,6 +272,7 @@ impl Context {
         drop(attributes);
         async move {
             let outcome = InContext::new(&mut inside, async || f().await).await;
+            current::return_from(&inside);
             outcome.unwrap_or_else(|payload| resume_unwind(payload))
         }
     }

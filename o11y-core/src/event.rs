@@ -130,8 +130,8 @@ impl Event {
         self.recorded
     }
 
-    pub(crate) fn into_parts(self) -> (CompactString, Attributes) {
-        (self.name, self.attributes)
+    pub(crate) fn into_parts(self) -> (CompactString, Attributes, Option<Arc<Scope>>) {
+        (self.name, self.attributes, self.scope)
     }
 }
 

@@ -41,6 +41,11 @@ pub const TOTAL_TOKENS: &str = "gen_ai.usage.total_tokens";
 /// What went wrong, in one word.
 pub const ERROR_TYPE: &str = "error.type";
 
+/// The id of the request that is served.
+pub const REQUEST_ID: &str = "request.id";
+/// Milliseconds since that request began.
+pub const REQUEST_ELAPSED_MS: &str = "request.elapsed_ms";
+
 /// The id that the events of one model call share: the id of its span.
 pub const CALL_ID: &str = "o11y.call.id";
 /// The caller's upper bound of the tokens that a call will use.

@@ -84,9 +84,7 @@ pub use self::{
     observability::Observability,
     observation::{Level, ObservationType, ParseObservationTypeError},
     pattern::Pattern,
-    propagation::{
-        Extractor, Injector, ParseTraceParentError, Propagation, Remote, TraceParent,
-    },
+    propagation::{Extractor, Injector, ParseTraceParentError, Propagation, Remote, TraceParent},
     record::{Record, Status},
     scope::TraceAttributes,
     sink::{Ended, FlushError, Sink},

@@ -15,7 +15,6 @@ use arc_swap::ArcSwapOption;
 
 use crate::{
     clock::Ticks,
-    context::current,
     event::{Event, Vetoed},
     id::{SpanId, TraceId},
     key,
@@ -171,7 +170,7 @@ pub(crate) fn started(record: &Record) {
 /// A span has ended; what the sink does not take is dropped after it.
 pub(crate) fn ended(slot: &mut Option<Record>) {
     in_sink(|sink| sink.on_end(Ended::new(slot)));
-    drop(slot.take());
+    *slot = None; // in place: taking it out would copy it, and mostly there is nothing left
 }
 
 /// An event was emitted; inside a span it becomes an observation.
@@ -182,7 +181,7 @@ pub(crate) fn happened(event: Event, vetoed: Option<&Vetoed>) {
     let (Some(trace_id), Some(parent_id)) = (event.trace_id(), event.span_id()) else {
         return;
     };
-    let (name, attributes) = event.into_parts();
+    let (name, attributes, scope) = event.into_parts();
     let now = Ticks::now();
     let mut record = Record::new(name);
     record.trace_id = trace_id;
@@ -192,7 +191,7 @@ pub(crate) fn happened(event: Event, vetoed: Option<&Vetoed>) {
     record.end = now;
     record.observation = ObservationType::Event;
     record.attributes = attributes;
-    record.scope = current::with(|current| current.span_scope().cloned());
+    record.scope = scope;
     if let Some(vetoed) = vetoed {
         record.level = Level::Warning;
         let message = format!("{vetoed}: {}", vetoed.reason());

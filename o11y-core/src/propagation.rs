@@ -1,7 +1,5 @@
 //! A trace across processes: the headers `traceparent`, `tracestate` and `baggage` of W3C.
 
-use std::fmt;
-
 use crate::{
     context::Context,
     scope::{Scope, TraceAttributes},
@@ -12,87 +10,20 @@ mod carrier;
 #[cfg(feature = "http")]
 mod http;
 mod langfuse;
+mod point;
+mod remote;
 mod traceparent;
 mod tracestate;
 
 pub use self::{
     carrier::{Extractor, Injector},
+    remote::Remote,
     traceparent::{ParseTraceParentError, TraceParent},
 };
 
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
 const BAGGAGE: &str = "baggage";
-
-/// Going on in another process.
-///
-/// One service writes where it stands into the headers of its request, and the other opens its
-/// spans at the point that it reads from them:
-///
-/// ```
-/// # use std::sync::{Arc, Mutex};
-/// # use o11y_core::{Ended, Observability, Sink, SpanId};
-/// # struct Parents(Mutex<Vec<(&'static str, Option<SpanId>)>>);
-/// # impl Sink for Parents {
-/// #     fn on_end(&self, ended: Ended<'_>) {
-/// #         let record = ended.take();
-/// #         let name = if record.name() == "answer" { "answer" } else { "ask" };
-/// #         self.0.lock().unwrap().push((name, record.parent_id()));
-/// #     }
-/// # }
-/// # let parents = Arc::new(Parents(Mutex::default()));
-/// # Observability::enable(parents.clone());
-/// use std::collections::HashMap;
-///
-/// use o11y_core::Context;
-///
-/// // One service asks ..
-/// let mut headers = HashMap::new();
-/// let asking = Context::with_span("ask", |_span| {
-///     let here = Context::current();
-///     here.inject(&mut headers); // and the request is sent
-///     here
-/// });
-///
-/// // .. and the other one answers.
-/// let caller = Context::extract(&headers);
-/// let answering = caller.run(|| Context::with_span("answer", |_span| Context::current()));
-///
-/// assert_eq!(answering.trace_id(), asking.trace_id());
-/// assert_eq!(caller.span_id(), asking.span_id()); // the parent of `answer`
-/// # assert!(asking.span_id().is_some());
-/// # let parents = parents.0.lock().unwrap();
-/// # assert_eq!(*parents, [("ask", None), ("answer", asking.span_id())]);
-/// ```
-///
-/// Only `traceparent` travels by these functions. A [`Propagation`] passes on what others sent
-/// along, and shares user, session and tags where that is wanted.
-impl Context {
-    /// Writes `traceparent` into the headers of a request, for the callee to continue the trace;
-    /// nothing outside of any span. With telemetry off and the caller's point attached, that point
-    /// goes through to the callee.
-    pub fn inject(&self, carrier: &mut (impl Injector + ?Sized)) {
-        Propagation::new().inject(self, carrier);
-    }
-
-    /// The point of the caller, from the headers of a request; empty if they name none or an
-    /// invalid one, because a stranger's bad header must not fail a request.
-    #[must_use]
-    pub fn extract(carrier: &(impl Extractor + ?Sized)) -> Self {
-        Propagation::new().extract(carrier).into_context()
-    }
-
-    /// Like [`extract`](Self::extract), for those who want to know why there is no caller. Headers
-    /// that name none are no error: the context is empty then.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with the `traceparent`.
-    pub fn try_extract(carrier: &(impl Extractor + ?Sized)) -> Result<Self, ParseTraceParentError> {
-        let remote = Propagation::new().try_extract(carrier)?;
-        Ok(remote.into_context())
-    }
-}
 
 /// Which headers are written and read.
 ///
@@ -255,82 +186,4 @@ fn parent_of(
 /// Without the optional white space that HTTP allows around a value and W3C around a member.
 fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
-}
-
-/// A caller in another process: the point at which it called, and what it sent along.
-///
-/// A [`Context`] does not carry `tracestate` and the baggage of others. A service that is to pass
-/// them on keeps this for as long as it answers the request, and injects by it:
-///
-/// ```
-/// use std::collections::HashMap;
-///
-/// use o11y_core::{Context, Propagation};
-///
-/// # let point = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-/// # let received = HashMap::from([
-/// #     ("traceparent".to_owned(), point.to_owned()),
-/// #     ("tracestate".to_owned(), "congo=t61rcWkgMzE".to_owned()),
-/// # ]);
-/// let caller = Propagation::new().extract(&received);
-/// caller.context().run(|| {
-///     Context::with_span("answer", |_span| {
-///         let mut headers = HashMap::new();
-///         caller.inject(&Context::current(), &mut headers);
-///         assert_eq!(headers["tracestate"], "congo=t61rcWkgMzE");
-///     });
-/// });
-/// ```
-#[derive(Clone)]
-pub struct Remote {
-    context: Context,
-    tracestate: Option<Box<str>>,
-    /// The members that are not ours to read, well-formed and within the limits.
-    baggage: Option<Box<str>>,
-    propagation: Propagation,
-}
-
-impl Remote {
-    /// The point of the caller; empty if it sent none. Spans opened at it continue its trace and,
-    /// with baggage switched on, inherit its trace attributes.
-    #[must_use]
-    pub fn context(&self) -> &Context {
-        &self.context
-    }
-
-    /// The point alone.
-    #[must_use]
-    pub fn into_context(self) -> Context {
-        self.context
-    }
-
-    /// The `tracestate` as it came: at most 32 entries and 512 bytes.
-    #[must_use]
-    pub fn tracestate(&self) -> Option<&str> {
-        self.tracestate.as_deref()
-    }
-
-    /// The members of the baggage that are only passed on, as they came: at most 64, and 8192
-    /// bytes. Those that became trace attributes are not among them.
-    #[must_use]
-    pub fn baggage(&self) -> Option<&str> {
-        self.baggage.as_deref()
-    }
-
-    /// Writes `context` into the headers of a request, with what the caller sent along: its
-    /// `tracestate` if `context` is of the same trace, and if baggage is switched on, the members
-    /// that are not ours, after ours and as far as they fit.
-    pub fn inject(&self, context: &Context, carrier: &mut (impl Injector + ?Sized)) {
-        self.propagation.write(context, Some(self), carrier);
-    }
-}
-
-/// Shows the point and nothing of the baggage, which may name users.
-impl fmt::Debug for Remote {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Remote")
-            .field("context", &self.context)
-            .field("tracestate", &self.tracestate)
-            .finish_non_exhaustive()
-    }
 }

@@ -127,7 +127,7 @@ impl Record {
     /// What is said of the whole trace: name, user, session, tags and so on.
     #[must_use]
     pub fn trace_attributes(&self) -> Option<&TraceAttributes> {
-        self.scope.as_deref().map(Scope::trace)
+        self.scope.as_deref().and_then(Scope::trace)
     }
 
     /// The modules that it was opened in; none outside of any.

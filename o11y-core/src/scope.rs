@@ -182,22 +182,9 @@ pub(crate) struct Scope {
     request: Option<Arc<Request>>,
 }
 
-/// What a scope says of the trace that was made for a module or a request alone.
-static NOTHING: TraceAttributes = TraceAttributes {
-    name: None,
-    user: None,
-    session: None,
-    tags: Vec::new(),
-    metadata: Vec::new(),
-    version: None,
-    release: None,
-    environment: None,
-    public: None,
-};
-
 impl Scope {
-    pub(crate) fn trace(&self) -> &TraceAttributes {
-        self.trace.as_deref().unwrap_or(&NOTHING)
+    pub(crate) fn trace(&self) -> Option<&TraceAttributes> {
+        self.trace.as_deref()
     }
 
     pub(crate) fn modules(&self) -> Option<&Modules> {

@@ -197,7 +197,7 @@ fn annotations_come_from_deep_inside_and_from_other_threads_and_win() {
 
     let number = |name: &str, key: &str| {
         memory().look(trace, name, |record| {
-            record.attribute(key).and_then(|value| value.as_i64())
+            record.attribute(key).and_then(o11y_core::Value::as_i64)
         })
     };
     assert_eq!(number("annotated", "a"), Some(2));
@@ -243,9 +243,44 @@ fn a_span_held_by_hand_ends_when_it_is_dropped_on_any_thread() {
     memory().look(trace, "upload", |record| {
         assert_eq!(record.status_message(), None);
         assert_eq!(
-            record.attribute("late").and_then(|value| value.as_bool()),
+            record.attribute("late").and_then(o11y_core::Value::as_bool),
             Some(true)
         );
+    });
+}
+
+#[tokio::test]
+async fn what_is_said_of_a_trace_inside_a_future_reaches_the_open_span_around_it() {
+    let trace = traced_async(async || {
+        Context::with_trace_async(TraceAttributes::new().tag("a"), async || {
+            tokio::task::yield_now().await;
+            Context::with_trace(TraceAttributes::new().tag("b"), || ());
+        })
+        .await;
+        Context::with_trace(TraceAttributes::new().tag("c"), || ());
+    })
+    .await;
+
+    memory().look(trace, "root", |record| {
+        let tags = record.trace_attributes().map(|said| said.tags().collect());
+        assert_eq!(tags, Some(vec!["a", "b", "c"]));
+    });
+}
+
+#[test]
+fn an_event_made_in_one_place_and_emitted_in_another_belongs_where_it_was_made() {
+    let trace = traced(|| {
+        let event = Context::with_trace(TraceAttributes::new().user("gus"), || {
+            o11y_core::Event::new("made.there", attributes! {})
+        });
+        event.emit();
+    });
+
+    memory().look(trace, "made.there", |record| {
+        let user = record
+            .trace_attributes()
+            .and_then(TraceAttributes::get_user);
+        assert_eq!(user, Some("gus"));
     });
 }
 

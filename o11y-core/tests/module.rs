@@ -1,6 +1,6 @@
 //! Modules and requests hold for their block or future, and for nobody else.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
+#![expect(clippy::expect_used, reason = "helpers of tests")]
 
 use std::{
     future::poll_fn,

@@ -76,6 +76,38 @@ fn a_caller_that_does_not_record_is_obeyed() {
 }
 
 #[test]
+fn a_caller_that_does_not_record_can_be_overruled() {
+    memory();
+    let ids = TraceParent::new(TraceId::random(), SpanId::random(), false);
+    let parent: TraceParent = ids.to_string().parse().unwrap();
+
+    let caller: Context = TraceParent::new(parent.trace_id(), parent.span_id(), true).into();
+    caller.run(|| Context::with_span("answer", |_span| ()));
+
+    memory().look(parent.trace_id(), "answer", |record| {
+        assert_eq!(record.parent_id(), Some(parent.span_id()));
+    });
+}
+
+#[test]
+fn baggage_without_a_trace_is_inherited_by_a_new_one() {
+    memory();
+    let caller = with_baggage("langfuse_session_id=s-1");
+
+    let trace = caller
+        .context()
+        .run(|| Context::with_span("answer", |span| span.context().trace_id().unwrap()));
+
+    memory().look(trace, "answer", |record| {
+        assert_eq!(record.parent_id(), None);
+        assert_eq!(
+            record.trace_attributes().unwrap().get_session(),
+            Some("s-1")
+        );
+    });
+}
+
+#[test]
 fn nothing_can_be_added_to_the_callers_span() {
     memory();
     Context::extract(&called()).run(|| {

@@ -78,6 +78,17 @@ pub(crate) fn nested(attributes: &TraceAttributes) -> Current {
     })
 }
 
+/// A future that carried `inside` has ended. What was said in it of the span that is open around it
+/// is kept, if it ended there and not in a task of its own.
+pub(crate) fn return_from(inside: &Current) {
+    let Some(said) = inside.late_scope.as_deref().and_then(Scope::trace) else {
+        return;
+    };
+    if with(|current| current.context.span_id) == inside.context.span_id {
+        drop(add_to_open_span(said));
+    }
+}
+
 /// Says `attributes` of the span that is open; returns the scope that this replaced.
 fn add_to_open_span(attributes: &TraceAttributes) -> Option<Arc<Scope>> {
     let known = with(|current| current.span_scope().cloned());

@@ -235,7 +235,7 @@ fn close(span: &mut Span, mine: Current) {
     if context.span_id == record.span_id {
         record.scope = late_scope.or(context.scope);
         if let Some(mailbox) = context.mailbox {
-            record.attributes.overlay(mailbox.seal());
+            record.attributes.overlay(&mailbox.seal());
         }
     }
     observability::ended(span.slot());

@@ -141,6 +141,7 @@ where
     inside.late_scope = late_scope;
     async move {
         let outcome = InContext::new(&mut inside, async || f().await).await;
+        current::return_from(&inside);
         outcome.unwrap_or_else(|payload| resume_unwind(payload))
     }
 }

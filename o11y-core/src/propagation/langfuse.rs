@@ -33,11 +33,6 @@ const MAX_ENVIRONMENT_CHARS: usize = 40;
 /// Adds what is said of a trace. What the SDKs would not take is left out, and so is a tag with a
 /// comma, which would arrive as two.
 pub(super) fn write(attributes: &TraceAttributes, header: &mut Header) {
-    let mut put = |key, suffix, value: &str| {
-        if is_text(value) {
-            header.put(key, suffix, value);
-        }
-    };
     for (key, value) in [
         (USER, attributes.get_user()),
         (SESSION, attributes.get_session()),
@@ -50,19 +45,20 @@ pub(super) fn write(attributes: &TraceAttributes, header: &mut Header) {
                 .filter(|name| is_environment(name)),
         ),
     ] {
-        if let Some(value) = value {
-            put(key, "", value);
-        }
-    }
-    for (key, value) in attributes.metadata_entries() {
-        if !key.is_empty() {
-            put(METADATA, key, value);
+        if let Some(value) = value.filter(|value| is_text(value)) {
+            header.put(key, "", value);
         }
     }
     let whole = |tag: &&str| is_text(tag) && !tag.contains(',');
     let tags: Vec<_> = attributes.tags().filter(whole).collect();
     if !tags.is_empty() {
         header.put(TAGS, "", &tags.join(","));
+    }
+    // Last, because it is what may not fit.
+    for (key, value) in attributes.metadata_entries() {
+        if !key.is_empty() && is_text(value) {
+            header.put(METADATA, key, value);
+        }
     }
 }
 
@@ -170,9 +166,9 @@ mod tests {
                 "langfuse_version=2.0",
                 "langfuse_trace_name=order%20a%20coffee",
                 "langfuse_environment=staging",
+                "langfuse_tags=hot%2Cto%20go",
                 "langfuse_metadata_shop=7",
                 "langfuse_metadata_till%20no.=1%2C2",
-                "langfuse_tags=hot%2Cto%20go",
             ]
         );
         assert_eq!(taken(&header), (attributes, vec![]));

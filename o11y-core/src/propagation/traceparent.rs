@@ -1,20 +1,16 @@
 //! The `traceparent` header: a point in a trace as 55 bytes of text.
 //!
-//! Read and written in place: neither parsing nor formatting needs the heap. The grammar is that of
-//! <https://www.w3.org/TR/trace-context/#traceparent-header>.
+//! Read where it lies and written into an array: neither parsing nor formatting needs the heap. No
+//! test says so, because counting allocations takes an allocator of one's own and that is unsafe
+//! code. The grammar is that of <https://www.w3.org/TR/trace-context/#traceparent-header>.
 
 use std::{
     fmt,
     ops::Range,
     str::{self, FromStr},
-    sync::{Arc, LazyLock},
 };
 
-use crate::{
-    context::Context,
-    id::{SpanId, TraceId},
-    mailbox::Mailbox,
-};
+use crate::id::{SpanId, TraceId};
 
 /// The bytes of version 00, and the least that any later version has.
 const LEN: usize = 55;
@@ -26,13 +22,6 @@ const FLAGS: Range<usize> = 53..55;
 
 /// Where the `-` stand between the fields.
 const SEPARATORS: [usize; 3] = [2, 35, 52];
-
-/// The mailbox of every span of another process: it has ended for us, and takes nothing.
-static SEALED: LazyLock<Arc<Mailbox>> = LazyLock::new(|| {
-    let mailbox = Mailbox::new();
-    drop(mailbox.seal());
-    Arc::new(mailbox)
-});
 
 /// The value of a `traceparent` header: the span that calls, its trace, and whether that is sampled.
 ///
@@ -210,61 +199,6 @@ fn id<T: FromStr>(
         return Err(zero);
     }
     digits.parse().or(Err(malformed))
-}
-
-impl From<TraceParent> for Context {
-    /// The point of the caller, as [`Context::from_traceparent`] has it.
-    fn from(parent: TraceParent) -> Self {
-        Self {
-            trace_id: parent.trace_id,
-            span_id: parent.span_id,
-            sampled: parent.sampled,
-            mailbox: Some(Arc::clone(&SEALED)),
-            ..Self::EMPTY
-        }
-    }
-}
-
-/// A point as text.
-impl Context {
-    /// What to tell a callee, so that its spans become children of the span at this point; none
-    /// outside of any.
-    ///
-    /// ```
-    /// use o11y_core::Context;
-    ///
-    /// let header = Context::current().traceparent().map(|parent| parent.to_string());
-    /// assert_eq!(header, None); // no span is open
-    /// ```
-    #[must_use]
-    pub fn traceparent(&self) -> Option<TraceParent> {
-        Some(TraceParent {
-            trace_id: self.trace_id()?,
-            span_id: self.span_id()?,
-            sampled: self.sampled,
-        })
-    }
-
-    /// The point of a caller in another process, from its `traceparent`. Spans opened at it, under
-    /// [`run`](Self::run), [`attach`](Self::attach) or [`wrap`](Self::wrap), continue the caller's
-    /// trace, and are recorded if the caller's are. It carries no trace attributes, and nothing
-    /// can be added to the caller's span.
-    ///
-    /// ```
-    /// use o11y_core::Context;
-    ///
-    /// let caller =
-    ///     Context::from_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")?;
-    /// caller.run(|| Context::with_span("answer", |_span| { /* a child of the caller's span */ }));
-    /// # Ok::<_, o11y_core::ParseTraceParentError>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with the text, see [`TraceParent`].
-    pub fn from_traceparent(text: &str) -> Result<Self, ParseTraceParentError> {
-        text.parse().map(TraceParent::into)
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use compact_str::CompactString;
 
-use crate::{attribute::Attributes, clock::Ticks};
+use crate::{attribute::Attributes, clock::Ticks, key};
 
 #[derive(Debug)]
 pub(crate) struct Request {
@@ -32,7 +32,7 @@ impl Request {
     /// Says in `attributes` what is served, and for how long.
     pub(crate) fn note(&self, attributes: &mut Attributes) {
         let milliseconds = self.elapsed().as_secs_f64() * 1_000.0;
-        attributes.put("request.id", self.id().into());
-        attributes.put("request.elapsed_ms", milliseconds.into());
+        attributes.put(key::REQUEST_ID, self.id().into());
+        attributes.put(key::REQUEST_ELAPSED_MS, milliseconds.into());
     }
 }
