@@ -4,7 +4,6 @@
 //! and unsubscribe. Writers rebuild the directory under a lock, one after the other.
 
 use std::{
-    borrow::Cow,
     cell::Cell,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -18,7 +17,6 @@ use arc_swap::ArcSwap;
 
 use self::directory::{Directory, Subscriber};
 use crate::{
-    attribute::Attributes,
     event::{Event, Veto, Vetoed},
     pattern::Pattern,
 };
@@ -162,24 +160,6 @@ impl EventBus {
     #[must_use]
     pub fn subscriptions(&self) -> usize {
         self.shared.directory.load().len()
-    }
-
-    /// Like [`event`](crate::event()), on this bus.
-    pub fn event(&self, name: impl Into<Cow<'static, str>>, attributes: Attributes) {
-        Event::new(name, attributes).emit_on(self);
-    }
-
-    /// Like [`try_event`](crate::try_event), on this bus.
-    ///
-    /// # Errors
-    ///
-    /// [`Vetoed`] if a subscriber refuses.
-    pub fn try_event(
-        &self,
-        name: impl Into<Cow<'static, str>>,
-        attributes: Attributes,
-    ) -> Result<(), Vetoed> {
-        Event::new(name, attributes).try_emit_on(self)
     }
 
     /// Vetoes against events that only told something, since the start.

@@ -304,6 +304,29 @@ impl Context {
     }
 }
 
+impl Span {
+    /// The context inside the span, to carry it to another thread or into a header. Empty when
+    /// telemetry is off.
+    #[must_use]
+    pub fn context(&self) -> Context {
+        let Some(record) = self.record() else {
+            return Context::default();
+        };
+        let current = Context::current();
+        if current.span_id() == Some(record.span_id) {
+            return current;
+        }
+        // An outer span, seen from inside an inner one.
+        Context {
+            trace_id: record.trace_id,
+            span_id: record.span_id,
+            sampled: true,
+            scope: current.scope,
+            mailbox: None,
+        }
+    }
+}
+
 impl Default for Context {
     /// No span, nothing inherited.
     fn default() -> Self {

@@ -6,11 +6,9 @@ use compact_str::CompactString;
 
 use crate::{
     attribute::Attributes,
-    bus::{EventBus, events},
     context::{Context, current},
     id::{SpanId, TraceId},
     module::Modules,
-    observability,
     scope::Scope,
     text::text,
     value::Value,
@@ -101,31 +99,6 @@ impl Event {
         self.scope.as_deref().and_then(Scope::modules)
     }
 
-    /// Tells every subscriber. A veto is counted and changes nothing, see [`event`].
-    pub fn emit(self) {
-        self.emit_on(events());
-    }
-
-    /// Asks every subscriber.
-    ///
-    /// # Errors
-    ///
-    /// [`Vetoed`] if one of them refuses; the others have heard the event all the same.
-    pub fn try_emit(self) -> Result<(), Vetoed> {
-        self.try_emit_on(events())
-    }
-
-    pub(crate) fn try_emit_on(self, bus: &EventBus) -> Result<(), Vetoed> {
-        let answer = bus.ask(&self);
-        observability::happened(self, answer.as_ref().err());
-        answer
-    }
-
-    pub(crate) fn emit_on(self, bus: &EventBus) {
-        bus.tell(&self);
-        observability::happened(self, None);
-    }
-
     pub(crate) fn is_recorded(&self) -> bool {
         self.recorded
     }
@@ -133,43 +106,6 @@ impl Event {
     pub(crate) fn into_parts(self) -> (CompactString, Attributes, Option<Arc<Scope>>) {
         (self.name, self.attributes, self.scope)
     }
-}
-
-/// Tells subscribers that something happened.
-///
-/// Inside a span the event also becomes an observation of type `event`; outside of one only
-/// subscribers hear it. Nobody can refuse: a veto is counted, see [`EventBus::ignored_vetoes`].
-///
-/// ```
-/// use o11y_core::{attributes, event};
-///
-/// event("react.iteration_complete", attributes! { "iteration" => 1 });
-/// ```
-pub fn event(name: impl Into<Cow<'static, str>>, attributes: Attributes) {
-    Event::new(name, attributes).emit();
-}
-
-/// Asks subscribers whether something may happen.
-///
-/// # Errors
-///
-/// [`Vetoed`] if one of them refuses.
-///
-/// ```
-/// use o11y_core::{Veto, attributes, events, try_event};
-///
-/// let _no_fridays = events().subscribe("deploy.request", |event: &o11y_core::Event| {
-///     match event.attribute("day").and_then(|day| day.as_str()) {
-///         Some("friday") => Err(Veto::new("no deploys on fridays")),
-///         _ => Ok(()),
-///     }
-/// });
-///
-/// assert!(try_event("deploy.request", attributes! { "day" => "friday" }).is_err());
-/// assert!(try_event("deploy.request", attributes! { "day" => "monday" }).is_ok());
-/// ```
-pub fn try_event(name: impl Into<Cow<'static, str>>, attributes: Attributes) -> Result<(), Vetoed> {
-    Event::new(name, attributes).try_emit()
 }
 
 /// A subscriber's refusal.

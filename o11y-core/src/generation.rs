@@ -10,10 +10,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
 };
 
-pub use self::{
-    call::Call,
-    usage::{Cost, InclusiveUsage, Usage},
-};
+pub use self::call::Call;
 use crate::{
     attribute::Attributes,
     context::{
@@ -30,7 +27,6 @@ use crate::{
 
 mod call;
 mod response;
-mod usage;
 
 /// A model call that is about to be made: who is asked, what, and what it may cost in tokens.
 ///

@@ -55,6 +55,7 @@ mod attribute;
 mod bus;
 mod clock;
 mod context;
+mod emit;
 mod event;
 mod generation;
 mod id;
@@ -70,6 +71,7 @@ mod scope;
 mod sink;
 mod span;
 mod text;
+mod usage;
 mod value;
 
 pub use self::{
@@ -77,8 +79,9 @@ pub use self::{
     bus::{EventBus, Subscription, SubscriptionId, Verdict, events},
     clock::Anchor,
     context::{Context, ContextGuard, OwnedSpan},
-    event::{Event, Veto, Vetoed, event, try_event},
-    generation::{Call, Cost, Generation, GenerationError, InclusiveUsage, Usage},
+    emit::{event, try_event},
+    event::{Event, Veto, Vetoed},
+    generation::{Call, Generation, GenerationError},
     id::{ParseIdError, SpanId, TraceId},
     module::{Module, ModuleId, Modules},
     observability::Observability,
@@ -89,5 +92,6 @@ pub use self::{
     scope::TraceAttributes,
     sink::{Ended, FlushError, Sink},
     span::{IntoSpanSpec, Span, SpanSpec},
+    usage::{Cost, InclusiveUsage, Usage},
     value::{Value, ValueRef},
 };

@@ -15,10 +15,7 @@ use arc_swap::ArcSwapOption;
 
 use crate::{
     clock::Ticks,
-    event::{Event, Vetoed},
-    id::{SpanId, TraceId},
-    key,
-    observation::{Level, ObservationType},
+    id::TraceId,
     record::Record,
     sink::{Ended, FlushError, Sink},
 };
@@ -171,33 +168,6 @@ pub(crate) fn started(record: &Record) {
 pub(crate) fn ended(slot: &mut Option<Record>) {
     in_sink(|sink| sink.on_end(Ended::new(slot)));
     *slot = None; // in place: taking it out would copy it, and mostly there is nothing left
-}
-
-/// An event was emitted; inside a span it becomes an observation.
-pub(crate) fn happened(event: Event, vetoed: Option<&Vetoed>) {
-    if !event.is_recorded() || !Observability::is_enabled() {
-        return;
-    }
-    let (Some(trace_id), Some(parent_id)) = (event.trace_id(), event.span_id()) else {
-        return;
-    };
-    let (name, attributes, scope) = event.into_parts();
-    let now = Ticks::now();
-    let mut record = Record::new(name);
-    record.trace_id = trace_id;
-    record.span_id = SpanId::generate(now);
-    record.parent_id = parent_id;
-    record.start = now;
-    record.end = now;
-    record.observation = ObservationType::Event;
-    record.attributes = attributes;
-    record.scope = scope;
-    if let Some(vetoed) = vetoed {
-        record.level = Level::Warning;
-        let message = format!("{vetoed}: {}", vetoed.reason());
-        record.attributes.put(key::STATUS_MESSAGE, message.into());
-    }
-    ended(&mut Some(record));
 }
 
 /// Calls the sink, once at a time on a thread, and keeps its panics from the host.

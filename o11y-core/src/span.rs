@@ -9,12 +9,11 @@ use compact_str::CompactString;
 
 use crate::{
     clock::Ticks,
-    context::Context,
-    generation::{Cost, Usage},
     key, observability,
     observation::{Level, ObservationType},
     record::{Record, Status},
     text::text,
+    usage::{Cost, Usage},
     value::Value,
 };
 
@@ -161,6 +160,10 @@ impl Span {
         }
     }
 
+    pub(crate) fn record(&self) -> Option<&Record> {
+        self.record.as_ref()
+    }
+
     pub(crate) fn record_mut(&mut self) -> Option<&mut Record> {
         self.record.as_mut()
     }
@@ -184,27 +187,6 @@ impl Span {
     #[must_use]
     pub fn is_recording(&self) -> bool {
         self.record.is_some()
-    }
-
-    /// The context inside the span, to carry it to another thread or into a header. Empty when
-    /// telemetry is off.
-    #[must_use]
-    pub fn context(&self) -> Context {
-        let Some(record) = &self.record else {
-            return Context::default();
-        };
-        let current = Context::current();
-        if current.span_id() == Some(record.span_id) {
-            return current;
-        }
-        // An outer span, seen from inside an inner one.
-        Context {
-            trace_id: record.trace_id,
-            span_id: record.span_id,
-            sampled: true,
-            scope: current.scope,
-            mailbox: None,
-        }
     }
 
     /// Sets an attribute; `None` leaves it as it is.

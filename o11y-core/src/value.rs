@@ -5,7 +5,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 use compact_str::{CompactString, ToCompactString as _};
 use serde::Serialize;
 
-use crate::generation::{Cost, Usage};
+use crate::usage::{Cost, Usage};
 
 mod json;
 

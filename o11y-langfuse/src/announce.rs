@@ -8,7 +8,7 @@ use std::{
 use o11y_core::{Event, attributes};
 
 use crate::{
-    exporter::Shared,
+    shared::Shared,
     stats::{LossReason, Losses},
     transport::Reply,
     verdict::Answer,

@@ -5,7 +5,11 @@
 use std::{str::FromStr, time::Duration};
 
 use crate::{
-    config::{Host, LONGEST_DURATION, LangfuseBuilder, check_environment, check_key},
+    builder::{Langfuse, LangfuseBuilder},
+    config::{
+        Host, LONGEST_DURATION,
+        check::{check_environment, check_key},
+    },
     error::ConfigError,
 };
 
@@ -23,6 +27,18 @@ const RELEASE: [&str; 11] = [
     "BUILD_SOURCEVERSION",
     "DRONE_COMMIT_SHA",
 ];
+
+impl Langfuse {
+    /// An exporter configured by the environment, for code to change: what is set on the builder
+    /// afterwards counts.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] for a variable with a value that cannot be used.
+    pub fn from_env() -> Result<LangfuseBuilder, ConfigError> {
+        builder()
+    }
+}
 
 /// A builder with what the process's environment says.
 pub(crate) fn builder() -> Result<LangfuseBuilder, ConfigError> {

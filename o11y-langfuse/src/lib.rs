@@ -47,6 +47,7 @@
 
 mod announce;
 mod api;
+mod builder;
 #[cfg(test)]
 mod captured;
 mod config;
@@ -54,14 +55,17 @@ mod encode;
 mod env;
 mod error;
 mod exporter;
+mod flush;
 mod gzip;
 mod inbox;
+mod ledger;
 #[cfg(feature = "local")]
 #[cfg_attr(docsrs, doc(cfg(feature = "local")))]
 pub mod local;
 mod queue;
 mod retry;
 mod schedule;
+mod shared;
 mod stats;
 mod telemetry;
 mod transport;
@@ -71,7 +75,8 @@ mod worker;
 
 pub use self::{
     api::Project,
-    config::{Config, Host, Langfuse, LangfuseBuilder},
+    builder::{Langfuse, LangfuseBuilder},
+    config::{Config, Host},
     error::{ApiError, ConfigError},
     stats::{LossReason, Losses, Stats},
     telemetry::{Telemetry, init},

@@ -1,14 +1,6 @@
-//! The ledger: what became of every span that was handed over.
-//!
-//! Invariant: `accepted = delivered + lost(by reason) + waiting`. `waiting` is counted, from the
-//! ring and from what the worker has in hand, never derived by subtraction.
+//! The figures that anyone may read: what became of every span that was handed over.
 
-use std::{
-    fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
-
-use crate::verdict::Answer;
+use std::fmt;
 
 /// Why a span did not arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -192,86 +184,6 @@ impl fmt::Display for Stats {
     }
 }
 
-/// The worker's side of the ledger. Spans move from the ring into the hand, and from the hand to
-/// their end, only under this lock, so whoever holds it sees each of them exactly once.
-#[derive(Debug, Default)]
-pub(crate) struct Ledger {
-    entries: Mutex<Entries>,
-}
-
-impl Entries {
-    pub(crate) fn is_closed(&self) -> bool {
-        self.closed
-    }
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Entries {
-    /// Spans taken out of the ring, ever.
-    pub(crate) taken: u64,
-    /// Spans taken and not yet settled.
-    pub(crate) in_hand: u64,
-    pub(crate) delivered: u64,
-    pub(crate) lost: Losses,
-    pub(crate) requests: u64,
-    pub(crate) retries: u64,
-    pub(crate) bytes_sent: u64,
-    pub(crate) last_status: Option<u16>,
-    /// Set when a shutdown gave up on the worker: what it reports later no longer counts.
-    closed: bool,
-}
-
-impl Ledger {
-    pub(crate) fn open(&self) -> MutexGuard<'_, Entries> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn deliver(&self, count: u64) {
-        let mut entries = self.open();
-        if !entries.closed {
-            entries.in_hand -= count;
-            entries.delivered += count;
-        }
-    }
-
-    /// Spans in hand are lost.
-    pub(crate) fn lose(&self, reason: LossReason, count: u64) {
-        let mut entries = self.open();
-        if !entries.closed {
-            entries.in_hand -= count;
-            entries.lost.add(reason, count);
-        }
-    }
-
-    /// Everything in hand is lost.
-    pub(crate) fn lose_hand(&self, reason: LossReason) {
-        let mut entries = self.open();
-        let in_hand = std::mem::take(&mut entries.in_hand);
-        if !entries.closed {
-            entries.lost.add(reason, in_hand);
-        }
-    }
-
-    pub(crate) fn note_request(&self, answer: &Answer, bytes: usize, is_retry: bool) {
-        let mut entries = self.open();
-        entries.requests += 1;
-        entries.retries += u64::from(is_retry);
-        entries.bytes_sent += bytes as u64;
-        if let Answer::Status { status, .. } = answer {
-            entries.last_status = Some(*status);
-        }
-    }
-
-    /// Counts everything in hand as lost, for good: a call that cannot be cut may still end well,
-    /// but what was reported as lost must not turn up as delivered.
-    pub(crate) fn close(&self) {
-        let mut entries = self.open();
-        let in_hand = std::mem::take(&mut entries.in_hand);
-        entries.lost.add(LossReason::ShutdownDeadline, in_hand);
-        entries.closed = true;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,17 +207,5 @@ mod tests {
             stats.to_string(),
             "accepted 128 = delivered 120 + lost 3 (3 queue_full) + waiting 5; 2 requests, 1 retry"
         );
-    }
-
-    #[test]
-    fn a_closed_ledger_counts_no_late_delivery() {
-        let ledger = Ledger::default();
-        ledger.open().in_hand = 7;
-
-        ledger.close();
-        ledger.deliver(7);
-
-        assert_eq!(ledger.open().delivered, 0);
-        assert_eq!(ledger.open().lost.get(LossReason::ShutdownDeadline), 7);
     }
 }

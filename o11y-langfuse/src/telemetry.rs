@@ -1,24 +1,18 @@
 //! What an application holds: the guard that ends telemetry, its figures, and its questions to
 //! Langfuse.
 
-use std::{
-    borrow::Cow,
-    fmt,
-    pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, Waker},
-    thread,
-    time::Duration,
-};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use o11y_core::{FlushError, Observability, Sink, TraceId};
 
 use crate::{
     api::{Api, Project},
-    config::{Config, LangfuseBuilder},
+    builder::LangfuseBuilder,
+    config::Config,
     env,
     error::{ApiError, ConfigError},
     exporter::Exporter,
+    flush::Flush,
     stats::Stats,
 };
 
@@ -173,21 +167,13 @@ impl Telemetry {
         &self,
         timeout: Duration,
     ) -> impl Future<Output = Result<(), FlushError>> + Send + use<> {
-        let waiting = Arc::new(Mutex::new(Waiting::default()));
         match self.on() {
-            None => waiting.complete(Ok(())),
+            None => Flush::done(),
             Some(on) => {
                 let exporter = Arc::clone(&on.exporter);
-                let completing = Arc::clone(&waiting);
-                let spawned = thread::Builder::new()
-                    .name("o11y-flush".to_owned())
-                    .spawn(move || completing.complete(exporter.flush(timeout)));
-                if let Err(error) = spawned {
-                    waiting.complete(Err(FlushError::Sink(error.into())));
-                }
+                Flush::spawn(move || exporter.flush(timeout))
             }
         }
-        Flush { waiting }
     }
 
     /// Delivers what waits, at most for `timeout`, and ends the worker. Spans that end later are
@@ -242,8 +228,25 @@ impl Telemetry {
     }
 }
 
+impl Config {
+    /// Starts the worker and records from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Thread`] if the system refuses to start a thread.
+    pub fn spawn(self) -> Result<Telemetry, ConfigError> {
+        Telemetry::spawn(&self)
+    }
+}
+
 impl LangfuseBuilder {
-    pub(crate) fn into_telemetry(mut self) -> Result<Telemetry, ConfigError> {
+    /// Checks everything, starts the worker and records from now on. A builder from an environment
+    /// that switches telemetry off starts nothing.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`build`](Self::build), and [`ConfigError::Thread`].
+    pub fn spawn(mut self) -> Result<Telemetry, ConfigError> {
         match self.off.take() {
             Some(reason) => Ok(Telemetry::off(reason)),
             None => self.build()?.spawn(),
@@ -268,45 +271,5 @@ impl fmt::Debug for Telemetry {
             State::Off(reason) => shown.field("off", reason),
         };
         shown.finish_non_exhaustive()
-    }
-}
-
-/// A flush that another thread waits for.
-struct Flush {
-    waiting: Arc<Mutex<Waiting>>,
-}
-
-#[derive(Default)]
-struct Waiting {
-    outcome: Option<Result<(), FlushError>>,
-    waker: Option<Waker>,
-}
-
-trait Complete {
-    fn complete(&self, outcome: Result<(), FlushError>);
-}
-
-impl Complete for Mutex<Waiting> {
-    fn complete(&self, outcome: Result<(), FlushError>) {
-        let mut waiting = self.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.outcome = Some(outcome);
-        let waker = waiting.waker.take();
-        drop(waiting);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-}
-
-impl Future for Flush {
-    type Output = Result<(), FlushError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(outcome) = waiting.outcome.take() else {
-            waiting.waker = Some(cx.waker().clone());
-            return Poll::Pending;
-        };
-        Poll::Ready(outcome)
     }
 }

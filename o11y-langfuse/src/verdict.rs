@@ -31,14 +31,16 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
+    pub(crate) fn status(&self) -> Option<u16> {
+        match self {
+            Self::Status { status, .. } => Some(*status),
+            Self::Nothing => None,
+        }
+    }
+
     /// Whether the server failed at the request itself, rather than being away or busy.
     pub(crate) fn is_server_failure(&self) -> bool {
-        match self {
-            Self::Status { status, .. } => {
-                matches!(status, 500..=599) && !matches!(status, 502..=504)
-            }
-            Self::Nothing => false,
-        }
+        matches!(self.status(), Some(500 | 501 | 505..=599))
     }
 }
 

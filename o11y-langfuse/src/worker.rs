@@ -16,11 +16,11 @@ use crate::{
     announce::Announcer,
     config::Config,
     encode::Batch,
-    exporter::Shared,
     gzip::Gzip,
     inbox::Inbox,
     retry::Backoff,
     schedule::{Decision, Schedule},
+    shared::Shared,
     stats::LossReason,
     transport::{Body, Transport},
     verdict::{Verdict, judge},
@@ -233,7 +233,7 @@ impl<T: Transport> Worker<T> {
             self.announcer.reply(&reply, host);
             self.shared
                 .ledger
-                .note_request(&reply.answer, body.bytes.len(), is_retry);
+                .note_request(reply.answer.status(), body.bytes.len(), is_retry);
             is_retry = true;
             server_failures += u32::from(reply.answer.is_server_failure());
             let verdict = judge(&reply.answer, server_failures, SystemTime::now());

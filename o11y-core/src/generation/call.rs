@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 
 use serde::Serialize;
 
-use super::{Cost, Usage, response};
+use super::response;
 use crate::{
     attribute::Attributes,
     clock::Ticks,
@@ -13,6 +13,7 @@ use crate::{
     id::SpanId,
     key,
     span::Span,
+    usage::{Cost, Usage},
     value::Value,
 };
 

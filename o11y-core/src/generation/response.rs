@@ -4,8 +4,11 @@
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::{Call, InclusiveUsage, Usage};
-use crate::key;
+use super::Call;
+use crate::{
+    key,
+    usage::{InclusiveUsage, Usage},
+};
 
 /// Notes in `call` what `response` says; a shape that is not known changes nothing.
 pub(super) fn note(call: &mut Call<'_>, response: &impl Serialize) {

@@ -7,8 +7,8 @@ use o11y_core::Context;
 
 use super::*;
 use crate::{
+    builder::Langfuse,
     captured::captured,
-    config::Langfuse,
     transport::{Body, Reply},
     verdict::Answer,
 };

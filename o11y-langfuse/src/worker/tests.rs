@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
+    builder::Langfuse,
     captured::captured,
-    config::Langfuse,
     inbox::{Command, Ending, Ticket},
     transport::Reply,
     verdict::Answer,

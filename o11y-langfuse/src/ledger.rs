@@ -1,0 +1,104 @@
+//! The ledger: where every span is that was handed over.
+//!
+//! Invariant: `accepted = delivered + lost(by reason) + waiting`. `waiting` is counted, from the
+//! ring and from what the worker has in hand, never derived by subtraction.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::stats::{LossReason, Losses};
+
+/// The worker's side of the ledger. Spans move from the ring into the hand, and from the hand to
+/// their end, only under this lock, so whoever holds it sees each of them exactly once.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    entries: Mutex<Entries>,
+}
+
+impl Entries {
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Entries {
+    /// Spans taken out of the ring, ever.
+    pub(crate) taken: u64,
+    /// Spans taken and not yet settled.
+    pub(crate) in_hand: u64,
+    pub(crate) delivered: u64,
+    pub(crate) lost: Losses,
+    pub(crate) requests: u64,
+    pub(crate) retries: u64,
+    pub(crate) bytes_sent: u64,
+    pub(crate) last_status: Option<u16>,
+    /// Set when a shutdown gave up on the worker: what it reports later no longer counts.
+    closed: bool,
+}
+
+impl Ledger {
+    pub(crate) fn open(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn deliver(&self, count: u64) {
+        let mut entries = self.open();
+        if !entries.closed {
+            entries.in_hand -= count;
+            entries.delivered += count;
+        }
+    }
+
+    /// Spans in hand are lost.
+    pub(crate) fn lose(&self, reason: LossReason, count: u64) {
+        let mut entries = self.open();
+        if !entries.closed {
+            entries.in_hand -= count;
+            entries.lost.add(reason, count);
+        }
+    }
+
+    /// Everything in hand is lost.
+    pub(crate) fn lose_hand(&self, reason: LossReason) {
+        let mut entries = self.open();
+        let in_hand = std::mem::take(&mut entries.in_hand);
+        if !entries.closed {
+            entries.lost.add(reason, in_hand);
+        }
+    }
+
+    /// A request was sent; `status` is that of its answer.
+    pub(crate) fn note_request(&self, status: Option<u16>, bytes: usize, is_retry: bool) {
+        let mut entries = self.open();
+        entries.requests += 1;
+        entries.retries += u64::from(is_retry);
+        entries.bytes_sent += bytes as u64;
+        entries.last_status = status.or(entries.last_status);
+    }
+
+    /// Counts everything in hand as lost, for good: a call that cannot be cut may still end well,
+    /// but what was reported as lost must not turn up as delivered.
+    pub(crate) fn close(&self) {
+        let mut entries = self.open();
+        let in_hand = std::mem::take(&mut entries.in_hand);
+        entries.lost.add(LossReason::ShutdownDeadline, in_hand);
+        entries.closed = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_ledger_counts_no_late_delivery() {
+        let ledger = Ledger::default();
+        ledger.open().in_hand = 7;
+
+        ledger.close();
+        ledger.deliver(7);
+
+        assert_eq!(ledger.open().delivered, 0);
+        assert_eq!(ledger.open().lost.get(LossReason::ShutdownDeadline), 7);
+    }
+}
