@@ -16,7 +16,7 @@ use crate::{
 
 /// A named moment with attributes.
 ///
-/// Usually emitted in one go by [`event`] and [`try_event`]; built by hand for an event that only
+/// Usually emitted in one go by [`event`](crate::event()) and [`try_event`](crate::try_event); built by hand for an event that only
 /// subscribers shall see:
 ///
 /// ```
