@@ -16,8 +16,8 @@ use crate::{
 
 /// A named moment with attributes.
 ///
-/// Usually emitted in one go by [`event`](crate::event()) and [`try_event`](crate::try_event); built by hand for an event that only
-/// subscribers shall see:
+/// Usually emitted in one go by [`event`](crate::event()) and [`try_event`](crate::try_event);
+/// built by hand for an event that only subscribers shall see:
 ///
 /// ```
 /// use o11y_core::{Event, attributes};

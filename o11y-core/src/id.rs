@@ -101,6 +101,11 @@ impl SpanId {
         self.0 == 0
     }
 
+    /// The text form, without the detour through a formatter.
+    pub(crate) fn hex(self, text: &mut [u8; 16]) -> &str {
+        hex(self.to_bytes(), text)
+    }
+
     pub(crate) fn generate(now: Ticks) -> Self {
         let [value] = random(now);
         Self(value)
@@ -109,7 +114,7 @@ impl SpanId {
 
 impl fmt::Display for TraceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}{:016x}", self.high, self.low)
+        f.write_str(hex(self.to_bytes(), &mut [0; 32]))
     }
 }
 
@@ -121,7 +126,7 @@ impl fmt::Debug for TraceId {
 
 impl fmt::Display for SpanId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:016x}", self.0)
+        f.write_str(self.hex(&mut [0; 16]))
     }
 }
 
@@ -156,6 +161,18 @@ impl FromStr for SpanId {
             .and_then(Self::from_bytes)
             .ok_or(ParseIdError { expected: 16 })
     }
+}
+
+/// Writes `N` bytes as `2 * N` lower-case digits.
+fn hex<const N: usize>(bytes: [u8; N], text: &mut [u8]) -> &str {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (pair, byte) in text.as_chunks_mut().0.iter_mut().zip(bytes) {
+        *pair = [
+            DIGITS[usize::from(byte >> 4)],
+            DIGITS[usize::from(byte & 0xf)],
+        ];
+    }
+    std::str::from_utf8(text).unwrap_or_default() // digits are text
 }
 
 /// Reads exactly `N` bytes of hexadecimal; W3C allows lower case only.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::response;
 use crate::{
     attribute::Attributes,
+    bus::events,
     clock::Ticks,
     context::scoping::note_request,
     event::{Event, Vetoed},
@@ -37,7 +38,7 @@ impl<'a> Call<'a> {
         let id = span
             .record_mut()
             .map_or_else(|| SpanId::generate(start), |record| record.span_id);
-        attributes.put(key::CALL_ID, id.to_string().into());
+        attributes.put(key::CALL_ID, id.hex(&mut [0; 16]).into());
         Self {
             span,
             id,
@@ -50,6 +51,10 @@ impl<'a> Call<'a> {
 
     /// Asks whether the call may be made.
     pub(super) fn request<E: Display + From<Vetoed>>(&mut self) -> Result<(), E> {
+        if is_unheard() {
+            self.ended = false;
+            return Ok(());
+        }
         let request = Event::new("llm.request", self.attributes.clone()).unrecorded();
         match request.try_emit() {
             Ok(()) => {
@@ -143,7 +148,7 @@ impl<'a> Call<'a> {
 
     /// Emits the one end event, and the mirror of the tokens after it.
     fn tell_end(&mut self, error: Option<&'static str>) {
-        if std::mem::replace(&mut self.ended, true) {
+        if std::mem::replace(&mut self.ended, true) || is_unheard() {
             return;
         }
         let mut attributes = std::mem::take(&mut self.attributes);
@@ -177,6 +182,12 @@ fn mirror_of(call: &Attributes, usage: &Usage) -> Attributes {
     mirror.put("total_tokens", usage.total().into());
     mirror.put(key::MIRROR, true.into());
     mirror
+}
+
+/// Whether nobody would hear the events of a call, which then need not be made: they never become
+/// observations.
+fn is_unheard() -> bool {
+    events().subscriptions() == 0
 }
 
 /// Events of a call never become observations: its span already is one.
