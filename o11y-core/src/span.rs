@@ -1,6 +1,7 @@
 //! A span while it is open, and the description that it is opened from.
 
 use std::{
+    any::type_name,
     borrow::Cow,
     fmt::{self, Display, Write as _},
 };
@@ -246,13 +247,19 @@ impl Span {
         }
     }
 
-    /// Marks the span as failed with the message of `error`.
+    /// Marks the span as failed with the message of `error`, and its type as `error.type`.
     ///
     /// The text is what `{error:#}` prints (for `anyhow` and `eyre` that includes the causes), cut
     /// at 2,000 bytes. An error that quotes a prompt puts it there.
-    pub fn record_error(&mut self, error: &(impl Display + ?Sized)) {
+    pub fn record_error<E: Display + ?Sized>(&mut self, error: &E) {
+        self.fail(type_name::<E>(), error);
+    }
+
+    /// Marks the span as failed, for a reason of this kind.
+    pub(crate) fn fail(&mut self, kind: &'static str, reason: &(impl Display + ?Sized)) {
         if self.record.is_some() {
-            let message = cut(error);
+            let message = cut(reason);
+            self.put(key::ERROR_TYPE, Value::of_static(kind));
             self.set_status(Status::Error, message);
         }
     }

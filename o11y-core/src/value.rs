@@ -144,6 +144,11 @@ impl Value {
         }
     }
 
+    /// Text that lives as long as the program, which is pointed at.
+    pub(crate) const fn of_static(text: &'static str) -> Self {
+        Self(Repr::Text(CompactString::const_new(text)))
+    }
+
     /// Nothing, which is not kept.
     pub(crate) const fn null() -> Self {
         Self(Repr::Null)

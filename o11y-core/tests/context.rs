@@ -68,6 +68,10 @@ fn an_error_marks_its_span_and_is_returned_as_it_is() {
             record.status_message(),
             Some("invalid digit found in string")
         );
+        let kind = record
+            .attribute("error.type")
+            .and_then(o11y_core::Value::as_str);
+        assert_eq!(kind, Some("core::num::error::ParseIntError"));
     });
     memory().look(trace, "root", |record| {
         assert_eq!(record.status(), Status::Unset);

@@ -109,6 +109,85 @@ fn an_answer_is_noted_and_told_once() {
 }
 
 #[test]
+fn all_events_of_a_call_carry_its_span_and_the_mirror_its_tokens() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let writing = Arc::clone(&seen);
+    let _subscription = events().subscribe("*", move |event: &Event| {
+        let text = |key| {
+            event
+                .attribute(key)
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        };
+        if text(key::REQUEST_MODEL).as_deref() == Some("carried") {
+            let count = |key| event.attribute(key).and_then(Value::as_u64);
+            let tokens = [
+                "input_tokens",
+                "cached_tokens",
+                "output_tokens",
+                "total_tokens",
+            ]
+            .map(count);
+            let line = (text(key::CALL_ID), event.name().to_owned(), tokens);
+            writing.lock().unwrap().push(line);
+        }
+    });
+
+    let (trace, ids) = root(|| {
+        let ask = || {
+            let request = Generation::new("openai", "carried");
+            Context::generation_blocking(request, |call| -> anyhow::Result<_> {
+                call.record_response(&answer());
+                Ok(call.id().to_string())
+            })
+        };
+        [ask().unwrap(), ask().unwrap()]
+    });
+
+    assert_ne!(ids[0], ids[1]);
+    let nothing = [None; 4];
+    let tokens = [Some(31), Some(8), Some(5), Some(36)];
+    let expected: Vec<_> = ids
+        .iter()
+        .flat_map(|id| {
+            [
+                ("llm.request", nothing),
+                ("llm.generate", nothing),
+                ("lm.tokens", tokens),
+            ]
+            .map(|(name, tokens)| (Some(id.clone()), name.to_owned(), tokens))
+        })
+        .collect();
+    assert_eq!(*seen.lock().unwrap(), expected);
+    assert_eq!(
+        memory().outline(trace),
+        "span root\n  generation llm.generate\n  generation llm.generate\n"
+    );
+}
+
+#[test]
+fn a_call_without_usage_ends_like_any_other_and_has_no_mirror() {
+    let heard = Heard::of(events(), "without-usage");
+    let (trace, _) = root(|| {
+        let request = Generation::new("mistral", "without-usage")
+            .temperature(0.5)
+            .max_tokens(100)
+            .input("hello");
+        Context::generation_blocking(request, |_call| -> anyhow::Result<()> { Ok(()) })
+    });
+
+    assert_eq!(heard.lines(), ["llm.request", "llm.generate"]);
+    memory().look(trace, "llm.generate", |record| {
+        let shown = |key| record.attribute(key).map(ToString::to_string);
+        assert_eq!(shown(key::PROVIDER_NAME).as_deref(), Some("mistral"));
+        assert_eq!(shown(key::REQUEST_TEMPERATURE).as_deref(), Some("0.5"));
+        assert_eq!(shown(key::REQUEST_MAX_TOKENS).as_deref(), Some("100"));
+        assert_eq!(shown(key::INPUT).as_deref(), Some("hello"));
+        assert_eq!(shown(key::USAGE), None);
+    });
+}
+
+#[test]
 fn a_veto_stops_the_call_before_it_is_made() {
     let heard = Heard::of(events(), "vetoed");
     let _guard = events().subscribe("llm.request", |event: &Event| {
@@ -193,8 +272,8 @@ async fn every_way_out_of_a_call_is_told_exactly_once() {
         heard.lines(),
         [
             "llm.request",
-            "llm.error 7 error",
-            "lm.tokens error",
+            "llm.error 7 anyhow::Error",
+            "lm.tokens anyhow::Error",
             "llm.request",
             "llm.error cancelled",
             "llm.request",

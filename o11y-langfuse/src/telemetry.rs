@@ -55,8 +55,8 @@ pub fn init() -> Result<Telemetry, ConfigError> {
     .find_map(|(name, key)| key.is_none().then_some(name));
     match (&builder.off, missing) {
         (None, Some(name)) => {
-            log::warn!("telemetry is off, because {name} is not set");
-            Ok(Telemetry::off(format!("{name} is not set")))
+            log::warn!("telemetry is off: {name} is not set");
+            Ok(Telemetry::silent(format!("{name} is not set").into()))
         }
         _ => builder.spawn(),
     }
@@ -89,6 +89,10 @@ impl Telemetry {
     pub fn off(reason: impl Into<Cow<'static, str>>) -> Self {
         let reason = reason.into();
         log::info!("telemetry is off: {reason}");
+        Self::silent(reason)
+    }
+
+    fn silent(reason: Cow<'static, str>) -> Self {
         Self {
             state: State::Off(reason),
         }

@@ -249,8 +249,7 @@ fn mark_panicked(span: &mut Span, payload: &(dyn Any + Send)) {
         .copied()
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
     match message {
-        Some(message) => span.record_error(&format_args!("panicked: {message}")),
-        None => span.record_error("panicked"),
+        Some(message) => span.fail("panic", &format_args!("panicked: {message}")),
+        None => span.fail("panic", "panicked"),
     }
-    span.set_attribute(key::ERROR_TYPE, "panic");
 }

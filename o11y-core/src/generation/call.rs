@@ -1,6 +1,9 @@
 //! A model call while it runs, and the promise that its end is told exactly once.
 
-use std::fmt::{self, Display};
+use std::{
+    any::type_name,
+    fmt::{self, Display},
+};
 
 use serde::Serialize;
 
@@ -63,8 +66,7 @@ impl<'a> Call<'a> {
             }
             Err(vetoed) => {
                 let reason = format!("{vetoed}: {}", vetoed.reason());
-                self.span.record_error(&reason);
-                self.span.set_attribute(key::ERROR_TYPE, "vetoed");
+                self.span.fail("vetoed", &reason);
                 let mut attributes = std::mem::take(&mut self.attributes);
                 attributes.put(key::ERROR_TYPE, "vetoed".into());
                 note_request(&mut attributes);
@@ -77,7 +79,7 @@ impl<'a> Call<'a> {
     pub(super) fn end<E: Display>(&mut self, error: Option<&E>) {
         if let Some(error) = error {
             self.span.record_error(error);
-            self.tell_end(Some("error"));
+            self.tell_end(Some(type_name::<E>()));
         } else {
             self.tell_end(None);
         }
@@ -154,7 +156,7 @@ impl<'a> Call<'a> {
         let mut attributes = std::mem::take(&mut self.attributes);
         let milliseconds = Ticks::now().since(self.start).as_secs_f64() * 1_000.0;
         attributes.put(key::DURATION_MS, milliseconds.into());
-        attributes.put(key::ERROR_TYPE, error.map(Value::from).into());
+        attributes.put(key::ERROR_TYPE, error.map(Value::of_static).into());
         note_request(&mut attributes);
         let mirror = self.usage.map(|usage| mirror_of(&attributes, &usage));
         if let Some(usage) = self.usage {
@@ -178,6 +180,8 @@ impl<'a> Call<'a> {
 fn mirror_of(call: &Attributes, usage: &Usage) -> Attributes {
     let mut mirror = call.clone();
     mirror.put("input_tokens", usage.input_total().into());
+    let cached = usage.get_cached();
+    mirror.put("cached_tokens", (cached > 0).then_some(cached).into());
     mirror.put("output_tokens", usage.output_total().into());
     mirror.put("total_tokens", usage.total().into());
     mirror.put(key::MIRROR, true.into());
