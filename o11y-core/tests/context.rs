@@ -123,6 +123,18 @@ fn a_panic_marks_every_span_it_passes_and_goes_on() {
 }
 
 #[test]
+fn an_input_set_again_while_the_span_is_open_is_the_one_that_counts() {
+    let spec = SpanSpec::new("corrected").input("first");
+    let trace = traced(|| Context::with_span(spec, |span| span.set_input("second")));
+
+    memory().look(trace, "corrected", |record| {
+        let input = record.attribute(o11y_core::key::INPUT);
+        assert_eq!(input.and_then(o11y_core::Value::as_str), Some("second"));
+        assert_eq!(record.attributes().len(), 1);
+    });
+}
+
+#[test]
 fn nothing_is_current_outside_of_a_span() {
     memory();
 
@@ -314,6 +326,7 @@ fn an_event_inside_a_span_becomes_an_instant_observation() {
     let trace = traced(|| event("react.iteration_complete", attributes! { "iteration" => 1 }));
     event("outside.of_any_span", attributes! {});
 
+    assert_eq!(memory().count("outside.of_any_span"), 0);
     memory().look(trace, "react.iteration_complete", |record| {
         assert_eq!(record.observation(), ObservationType::Event);
         assert!(record.duration().is_zero());

@@ -66,6 +66,10 @@ fn spans_are_recorded_only_while_it_is_on() {
     });
     assert!(!off);
     assert_eq!(Context::with_span("plain", |_span| 7), 7);
+    let mut by_hand = Context::start_span("by hand");
+    assert!(!by_hand.is_recording());
+    assert_eq!(by_hand.context().trace_id(), None);
+    drop(by_hand);
     let heard = Arc::new(AtomicUsize::new(0));
     let hearing = Arc::clone(&heard);
     let subscription = events().subscribe("told", move |_event: &o11y_core::Event| {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use o11y_core::{
     Context, FlushError, Generation, Observability, SpanSpec, TraceAttributes, attributes, event,
 };
-use o11y_langfuse::LossReason;
+use o11y_langfuse::{Langfuse, LossReason};
 use serde_json::json;
 
 #[path = "support/rig.rs"]
@@ -149,6 +149,27 @@ fn dropping_the_guard_delivers_what_waits() {
         Observability::disabled_reason().as_deref(),
         Some("shut down")
     );
+}
+
+#[test]
+fn an_exporter_that_was_replaced_leaves_its_successor_on_and_still_delivers() {
+    let rig = Rig::new(|builder| builder);
+    make(3);
+    let successor = Langfuse::builder()
+        .public_key(rig.receiver.public_key())
+        .secret_key(rig.receiver.secret_key())
+        .host(rig.receiver.base_url())
+        .spawn()
+        .unwrap();
+
+    rig.telemetry.shutdown(LONG).unwrap();
+    make(2);
+    successor.flush(LONG).unwrap();
+
+    assert!(Observability::is_enabled());
+    assert_eq!(rig.telemetry.stats().delivered, 3);
+    assert_eq!(successor.stats().delivered, 2);
+    assert_eq!(rig.receiver.observation_count(), 5);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A sink that keeps what ends, shared by all tests of a binary; each looks at its own trace.
 
 #![expect(clippy::unwrap_used, reason = "only tests use it")]
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::{
     fmt::Write as _,
@@ -41,6 +42,15 @@ impl Memory {
         let record = found.next().unwrap_or_else(|| panic!("no span {name}"));
         assert!(found.next().is_none(), "more than one span {name}");
         look(record)
+    }
+
+    /// How many spans of that name ended, in any trace.
+    pub(crate) fn count(&self, name: &str) -> usize {
+        let records = self.records.lock().unwrap();
+        records
+            .iter()
+            .filter(|record| record.name() == name)
+            .count()
     }
 
     /// The trace as an indented tree: siblings by name, because threads end in any order.

@@ -44,6 +44,21 @@ fn status(status: u16) -> Answer {
     }
 }
 
+/// Panics at the first request and is well after that.
+struct Panicking {
+    panicked: bool,
+}
+
+impl Transport for Panicking {
+    fn send(&mut self, _body: Body<'_>, _deadline: Instant) -> Reply {
+        assert!(std::mem::replace(&mut self.panicked, true), "on purpose");
+        Reply {
+            answer: status(200),
+            error: None,
+        }
+    }
+}
+
 struct Rig {
     shared: Arc<Shared>,
     commands: Sender<Command>,
@@ -53,6 +68,19 @@ struct Rig {
 
 impl Rig {
     fn new(script: impl IntoIterator<Item = Answer>, gate: Option<Receiver<()>>) -> Self {
+        let sent = Arc::default();
+        let transport = Scripted {
+            script: script.into_iter().collect(),
+            sent: Arc::clone(&sent),
+            gate,
+        };
+        Self {
+            sent,
+            ..Self::over(transport)
+        }
+    }
+
+    fn over(transport: impl Transport + 'static) -> Self {
         let mut config = Langfuse::builder()
             .public_key("pk")
             .secret_key("sk")
@@ -64,12 +92,6 @@ impl Rig {
             .unwrap();
         config.first_backoff = Duration::ZERO;
         let shared = Arc::new(Shared::new(&config));
-        let sent = Arc::default();
-        let transport = Scripted {
-            script: script.into_iter().collect(),
-            sent: Arc::clone(&sent),
-            gate,
-        };
         let (commands, received) = unbounded();
         let worker = Worker::new(
             &config,
@@ -81,7 +103,7 @@ impl Rig {
         Self {
             shared,
             commands,
-            sent,
+            sent: Arc::default(),
             thread,
         }
     }
@@ -172,6 +194,21 @@ fn refused_keys_hold_back_what_comes_later_until_somebody_insists() {
     let stats = rig.end(LONG).stats();
     assert_eq!(stats.lost.get(LossReason::Unauthorized), 1);
     assert_eq!(stats.delivered, 40);
+}
+
+#[test]
+fn a_panic_on_the_worker_costs_its_batch_and_nothing_else() {
+    let rig = Rig::over(Panicking { panicked: false });
+
+    rig.push(3);
+    rig.flush();
+    rig.push(2);
+    rig.flush();
+
+    let stats = rig.end(LONG).stats();
+    assert_eq!(stats.lost.get(LossReason::Unencodable), 3);
+    assert_eq!(stats.delivered, 2);
+    assert!(stats.is_balanced(), "{stats}");
 }
 
 #[test]
