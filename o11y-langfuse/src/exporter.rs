@@ -13,6 +13,7 @@ use crate::{
     config::{Config, LONGEST_DURATION},
     error::ConfigError,
     inbox::{Command, Ending, Inbox, Ticket},
+    latch::Latch,
     shared::Shared,
     stats::{LossReason, Losses, Stats},
     transport::{Cut, HttpTransport, Transport},
@@ -31,8 +32,10 @@ pub(crate) struct Exporter {
     shared: Arc<Shared>,
     sample_rate: f64,
     commands: Sender<Command>,
-    /// Both are taken by the first shutdown.
+    /// Taken by the first shutdown.
     running: Mutex<Option<Running>>,
+    /// The first shutdown is through.
+    ended: Latch,
 }
 
 #[derive(Debug)]
@@ -74,6 +77,7 @@ impl Exporter {
                 thread,
                 cutter: Box::new(cutter),
             })),
+            ended: Latch::default(),
         })
     }
 
@@ -83,6 +87,13 @@ impl Exporter {
 
     fn is_own_thread(&self) -> bool {
         self.shared.worker.get() == Some(&thread::current().id())
+    }
+
+    fn timed_out(&self, timeout: Duration) -> FlushError {
+        FlushError::Timeout {
+            waiting: self.stats().waiting,
+            timeout,
+        }
     }
 
     /// The error for what was lost since `before`, if anything was.
@@ -133,10 +144,7 @@ impl Sink for Exporter {
         // After the end there is nobody to ask, and nothing that waits.
         let asked = self.commands.send(Command::Flush(ticket)).is_ok();
         if asked && answer.recv_deadline(deadline).is_err() && self.shared.stats().waiting > 0 {
-            return Err(FlushError::Timeout {
-                waiting: self.shared.stats().waiting,
-                timeout,
-            });
+            return Err(self.timed_out(timeout));
         }
         self.loss_since(&before)
     }
@@ -146,10 +154,17 @@ impl Sink for Exporter {
             return Err(FlushError::OwnThread);
         }
         let deadline = deadline_after(timeout);
-        // Whoever comes second waits here for the first one's end.
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(Running { thread, cutter }) = running.take() else {
-            return Ok(());
+        let running = self
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(Running { thread, cutter }) = running else {
+            // Whoever comes second waits for the first, but no longer than it was told to.
+            let is_through = self.ended.wait(deadline);
+            return is_through
+                .then_some(())
+                .ok_or_else(|| self.timed_out(timeout));
         };
         let before = self.stats().lost;
         self.shared.queue.close();
@@ -173,6 +188,7 @@ impl Sink for Exporter {
             self.shared.ledger.close();
             self.shared.discard(LossReason::ShutdownDeadline);
         }
+        self.ended.open();
         self.loss_since(&before)
     }
 }

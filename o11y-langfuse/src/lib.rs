@@ -58,6 +58,7 @@ mod exporter;
 mod flush;
 mod gzip;
 mod inbox;
+mod latch;
 mod ledger;
 #[cfg(feature = "local")]
 #[cfg_attr(docsrs, doc(cfg(feature = "local")))]

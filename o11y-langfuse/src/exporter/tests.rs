@@ -93,6 +93,35 @@ fn what_a_call_that_cannot_be_cut_holds_up_is_lost_for_good() {
 }
 
 #[test]
+fn a_second_shutdown_keeps_its_own_deadline() {
+    let (begun, has_begun) = unbounded();
+    let (go_on, may_go_on) = unbounded();
+    let transport = Hanging {
+        begun,
+        go_on: may_go_on,
+    };
+    let exporter = Exporter::spawn_with(&config(), transport, NoCut).unwrap();
+    push(&exporter, 5);
+    has_begun.recv().unwrap();
+
+    thread::scope(|scope| {
+        let patient = scope.spawn(|| exporter.shutdown(Duration::from_secs(20)));
+        while exporter.running.lock().unwrap().is_some() {
+            thread::yield_now();
+        }
+        let hasty = exporter.shutdown(Duration::from_millis(5));
+        assert!(
+            matches!(hasty, Err(FlushError::Timeout { waiting: 5, .. })),
+            "{hasty:?}"
+        );
+
+        go_on.send(()).unwrap();
+        assert!(patient.join().unwrap().is_ok());
+    });
+    assert!(exporter.shutdown(Duration::ZERO).is_ok());
+}
+
+#[test]
 fn threads_that_hand_over_during_the_end_lose_nothing_uncounted() {
     for _ in 0..50 {
         let (begun, _has_begun) = unbounded();
