@@ -105,13 +105,13 @@ impl Context {
     /// The current trace; none outside of any span.
     #[must_use]
     pub fn trace_id(&self) -> Option<TraceId> {
-        (!self.trace_id.is_none()).then_some(self.trace_id)
+        self.trace_id.given()
     }
 
     /// The current span; none outside of any span.
     #[must_use]
     pub fn span_id(&self) -> Option<SpanId> {
-        (!self.span_id.is_none()).then_some(self.span_id)
+        self.span_id.given()
     }
 
     /// What is said of the whole trace at this point.

@@ -84,13 +84,13 @@ impl Event {
     /// The trace in which it was emitted; none outside of any span.
     #[must_use]
     pub fn trace_id(&self) -> Option<TraceId> {
-        (!self.trace_id.is_none()).then_some(self.trace_id)
+        self.trace_id.given()
     }
 
     /// The span in which it was emitted; none outside of any span.
     #[must_use]
     pub fn span_id(&self) -> Option<SpanId> {
-        (!self.span_id.is_none()).then_some(self.span_id)
+        self.span_id.given()
     }
 
     /// The modules in which it was made; none outside of any.

@@ -61,6 +61,10 @@ impl TraceId {
         self.high == 0 && self.low == 0
     }
 
+    pub(crate) fn given(self) -> Option<Self> {
+        (!self.is_none()).then_some(self)
+    }
+
     /// The less significant half, by which traces are sampled.
     pub(crate) const fn low(self) -> u64 {
         self.low
@@ -99,6 +103,10 @@ impl SpanId {
 
     pub(crate) const fn is_none(self) -> bool {
         self.0 == 0
+    }
+
+    pub(crate) fn given(self) -> Option<Self> {
+        (!self.is_none()).then_some(self)
     }
 
     /// The text form, without the detour through a formatter.

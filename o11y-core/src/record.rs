@@ -79,7 +79,7 @@ impl Record {
     /// The span around it; none for a root.
     #[must_use]
     pub fn parent_id(&self) -> Option<SpanId> {
-        (!self.parent_id.is_none()).then_some(self.parent_id)
+        self.parent_id.given()
     }
 
     /// What was done.

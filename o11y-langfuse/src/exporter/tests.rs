@@ -57,8 +57,8 @@ fn push(exporter: &Exporter, count: usize) {
     }
 }
 
-#[test]
-fn what_a_call_that_cannot_be_cut_holds_up_is_lost_for_good() {
+/// An exporter that hangs in a request of five spans, until it is told to go on.
+fn hanging() -> (Exporter, Sender<()>) {
     let (begun, has_begun) = unbounded();
     let (go_on, may_go_on) = unbounded();
     let transport = Hanging {
@@ -68,6 +68,12 @@ fn what_a_call_that_cannot_be_cut_holds_up_is_lost_for_good() {
     let exporter = Exporter::spawn_with(&config(), transport, NoCut).unwrap();
     push(&exporter, 5);
     has_begun.recv().unwrap();
+    (exporter, go_on)
+}
+
+#[test]
+fn what_a_call_that_cannot_be_cut_holds_up_is_lost_for_good() {
+    let (exporter, go_on) = hanging();
     push(&exporter, 20);
 
     let start = SystemTime::now();
@@ -94,15 +100,7 @@ fn what_a_call_that_cannot_be_cut_holds_up_is_lost_for_good() {
 
 #[test]
 fn a_second_shutdown_keeps_its_own_deadline() {
-    let (begun, has_begun) = unbounded();
-    let (go_on, may_go_on) = unbounded();
-    let transport = Hanging {
-        begun,
-        go_on: may_go_on,
-    };
-    let exporter = Exporter::spawn_with(&config(), transport, NoCut).unwrap();
-    push(&exporter, 5);
-    has_begun.recv().unwrap();
+    let (exporter, go_on) = hanging();
 
     thread::scope(|scope| {
         let patient = scope.spawn(|| exporter.shutdown(Duration::from_secs(20)));
