@@ -3,7 +3,6 @@
 use std::{collections::HashMap, sync::Arc};
 
 use foldhash::fast::FixedState;
-use smallvec::SmallVec;
 
 use super::SubscriptionId;
 use crate::{
@@ -21,9 +20,8 @@ pub(super) struct Subscriber {
     pub(super) handler: Handler,
 }
 
-/// Subscribers by place in `all`, which is the order of subscription.
-type Places = SmallVec<[u32; 4]>;
-type Index = HashMap<Box<str>, Places, FixedState>;
+/// Subscribers by their place in `all`, which is the order of subscription.
+type Index = HashMap<Box<str>, Vec<u32>, FixedState>;
 
 /// All subscribers, filed so that a name finds its own by three look-ups.
 #[derive(Default)]
@@ -73,28 +71,22 @@ impl Directory {
         if self.all.is_empty() {
             return;
         }
-        let filed = self.filed(name);
-        let filed_lists = filed.iter().filter(|places| !places.is_empty()).count();
-        if self.rest.is_empty() && filed_lists <= 1 {
-            // The usual case: one list, in order already.
-            for place in filed.into_iter().flatten() {
-                visit(&self.all[*place as usize]);
-            }
-            return;
-        }
-        let compared = self
-            .rest
-            .iter()
-            .filter(|place| self.all[**place as usize].pattern.matches(name));
-        let mut places: SmallVec<[u32; 32]> = filed
-            .into_iter()
-            .flatten()
-            .chain(compared)
-            .copied()
-            .collect();
-        places.sort_unstable();
-        for place in places {
+        let mut filed = self.filed(name);
+        let hears = |place: &&u32| self.all[**place as usize].pattern.matches(name);
+        let mut rest = self.rest.iter().filter(hears).peekable();
+        // All lists are in the order of subscription: the smallest first place is the next of all.
+        loop {
+            let firsts = filed.iter().filter_map(|places| places.first());
+            let Some(place) = firsts.chain(rest.peek().copied()).min().copied() else {
+                return;
+            };
             visit(&self.all[place as usize]);
+            for places in &mut filed {
+                if let Some(others) = places.strip_prefix(&[place]) {
+                    *places = others;
+                }
+            }
+            rest.next_if(|next| **next == place);
         }
     }
 
