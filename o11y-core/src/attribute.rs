@@ -154,12 +154,25 @@ impl Attributes {
     }
 
     /// Puts all of `late` over what is there.
-    pub(crate) fn overlay(&mut self, late: &Self) {
-        for attribute in late.slots().map_while(Option::as_ref) {
-            match &attribute.value {
-                Slot::Value(value) => self.put(attribute.key, value.clone()),
-                Slot::Keyed(keyed) => self.put_keyed(keyed.0.clone(), keyed.1.clone()),
-            }
+    pub(crate) fn overlay(&mut self, late: Self) {
+        late.inline
+            .into_iter()
+            .flatten()
+            .for_each(|one| self.put_over(one));
+        let mut more = late.more;
+        while let Some(next) = more {
+            next.slots
+                .into_iter()
+                .flatten()
+                .for_each(|one| self.put_over(one));
+            more = next.more;
+        }
+    }
+
+    fn put_over(&mut self, attribute: Attribute) {
+        match attribute.value {
+            Slot::Value(value) => self.put(attribute.key, value),
+            Slot::Keyed(keyed) => self.put_keyed(keyed.0, keyed.1),
         }
     }
 

@@ -268,13 +268,9 @@ impl Context {
     where
         F: AsyncFnOnce() -> R,
     {
-        let mut inside = current::nested(&attributes);
+        let inside = current::nested(&attributes);
         drop(attributes);
-        async move {
-            let outcome = InContext::new(&mut inside, async || f().await).await;
-            current::return_from(&inside);
-            outcome.unwrap_or_else(|payload| resume_unwind(payload))
-        }
+        future::carry(inside, f)
     }
 }
 

@@ -39,11 +39,8 @@ impl Frame {
 
     /// Like [`new`](Self::new), with a span that records nothing when telemetry is off.
     pub(crate) fn prepare(spec: impl IntoSpanSpec) -> Self {
-        if Observability::is_enabled() {
-            return Self::new(spec);
-        }
         Self {
-            span: Span::off(),
+            span: prepare(spec),
             previous: None,
         }
     }
@@ -83,14 +80,17 @@ pub(crate) struct TaskFrame {
 impl TaskFrame {
     /// Takes the parent and the description; the span starts with the first poll.
     pub(crate) fn prepare(spec: impl IntoSpanSpec) -> Self {
-        let span = if Observability::is_enabled() {
-            Span::open(spec.into_span_spec().into_record())
+        let span = prepare(spec);
+        // Where nothing is recorded the future stands in its parent, and holds a handle to it. A
+        // span of its own needs none, which saves its parent the mailbox.
+        let parent = if span.is_recording() {
+            current::with(|current| current.context.clone())
         } else {
-            Span::off()
+            Context::current()
         };
         Self {
             span,
-            current: Current::at(Context::current()),
+            current: Current::at(parent),
             open: false,
         }
     }
@@ -190,6 +190,15 @@ impl fmt::Debug for OwnedSpan {
     }
 }
 
+/// A span that has not started, or one that records nothing when telemetry is off.
+fn prepare(spec: impl IntoSpanSpec) -> Span {
+    if Observability::is_enabled() {
+        Span::open(spec.into_span_spec().into_record())
+    } else {
+        Span::off()
+    }
+}
+
 /// Gives the record its ids and its start, and returns the context inside the span.
 ///
 /// In a trace that is not sampled the record stays without a start, and what is current already is
@@ -235,7 +244,7 @@ fn close(span: &mut Span, mine: Current) {
     if context.span_id == record.span_id {
         record.scope = late_scope.or(context.scope);
         if let Some(mailbox) = context.mailbox {
-            record.attributes.overlay(&mailbox.seal());
+            record.attributes.overlay(mailbox.seal());
         }
     }
     observability::ended(span.slot());

@@ -2,7 +2,7 @@
 
 use std::{
     mem,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::Pin,
     task::{self, Poll},
     thread,
@@ -67,6 +67,17 @@ impl<F: Future> Future for InContext<'_, F> {
             }
         }
     }
+}
+
+/// Runs `f` in a context of its own, whenever the future is polled; what is said in it of the span
+/// around it is handed back at its end.
+pub(crate) async fn carry<R, F>(mut inside: Current, f: F) -> R
+where
+    F: AsyncFnOnce() -> R,
+{
+    let outcome = InContext::new(&mut inside, async || f().await).await;
+    current::return_from(&inside);
+    outcome.unwrap_or_else(|payload| resume_unwind(payload))
 }
 
 /// Exchanges the thread's context for another one, and back when dropped.

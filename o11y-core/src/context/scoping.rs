@@ -3,12 +3,12 @@
 //! Both ride in the scope, which is shared and never changed. There is no stack to pop from: a
 //! block puts back the scope that it found, and a future brings its own to every poll.
 
-use std::{borrow::Cow, mem, panic::resume_unwind, sync::Arc, time::Duration};
+use std::{borrow::Cow, mem, sync::Arc, time::Duration};
 
 use super::{
     Context,
     current::{self, Current},
-    future::InContext,
+    future,
 };
 use crate::{
     attribute::Attributes,
@@ -58,7 +58,7 @@ impl Context {
     where
         F: AsyncFnOnce() -> R,
     {
-        carry(|outer| Scope::in_module(outer, module), f)
+        step_in(|outer| Scope::in_module(outer, module), f)
     }
 
     /// Runs `f` while serving a request, which begins now and has this id.
@@ -92,7 +92,7 @@ impl Context {
         F: AsyncFnOnce() -> R,
     {
         let id = text(id);
-        carry(|outer| Scope::in_request(outer, id), f)
+        step_in(|outer| Scope::in_request(outer, id), f)
     }
 
     /// The modules around this point; none outside of any.
@@ -125,7 +125,7 @@ pub(crate) fn note_request(attributes: &mut Attributes) {
 }
 
 /// Runs `f` one step further in than the calling code stands, whenever the future is polled.
-fn carry<R, F>(step: impl FnOnce(Option<&Scope>) -> Arc<Scope>, f: F) -> impl Future<Output = R>
+fn step_in<R, F>(step: impl FnOnce(Option<&Scope>) -> Arc<Scope>, f: F) -> impl Future<Output = R>
 where
     F: AsyncFnOnce() -> R,
 {
@@ -139,11 +139,7 @@ where
         ..context
     });
     inside.late_scope = late_scope;
-    async move {
-        let outcome = InContext::new(&mut inside, async || f().await).await;
-        current::return_from(&inside);
-        outcome.unwrap_or_else(|payload| resume_unwind(payload))
-    }
+    future::carry(inside, f)
 }
 
 /// While it lives, the thread stands one step further in.
