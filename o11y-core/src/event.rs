@@ -9,7 +9,7 @@ use crate::{
     context::{Context, current},
     id::{SpanId, TraceId},
     module::Modules,
-    scope::Scope,
+    scope::{Scope, TraceAttributes},
     text::text,
     value::Value,
 };
@@ -97,6 +97,19 @@ impl Event {
     #[must_use]
     pub fn modules(&self) -> Option<&Modules> {
         self.scope.as_deref().and_then(Scope::modules)
+    }
+
+    /// What is said of the trace in which it was emitted: user, session and so on.
+    #[must_use]
+    pub fn trace_attributes(&self) -> Option<&TraceAttributes> {
+        self.scope.as_deref().and_then(Scope::trace)
+    }
+
+    /// The id of the request that was served when it was emitted.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        let request = self.scope.as_deref().and_then(Scope::request)?;
+        Some(request.id())
     }
 
     pub(crate) fn is_recorded(&self) -> bool {

@@ -37,6 +37,7 @@ pub struct Generation {
     provider: Value,
     model: Value,
     estimate: Option<u64>,
+    max_tokens: Option<u64>,
 }
 
 impl Generation {
@@ -52,6 +53,7 @@ impl Generation {
             provider,
             model,
             estimate: None,
+            max_tokens: None,
         }
     }
 
@@ -73,7 +75,8 @@ impl Generation {
     }
 
     /// Sets the most tokens that the answer may have.
-    pub fn max_tokens(self, tokens: u64) -> Self {
+    pub fn max_tokens(mut self, tokens: u64) -> Self {
+        self.max_tokens = Some(tokens);
         self.attribute(key::REQUEST_MAX_TOKENS, tokens)
     }
 
@@ -90,6 +93,7 @@ impl Generation {
         attributes.put(key::PROVIDER_NAME, self.provider.clone());
         attributes.put(key::REQUEST_MODEL, self.model.clone());
         attributes.put(key::ESTIMATED_TOKENS, self.estimate.into());
+        attributes.put(key::REQUEST_MAX_TOKENS, self.max_tokens.into());
         attributes
     }
 }

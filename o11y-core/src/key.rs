@@ -38,6 +38,10 @@ pub const INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
 pub const OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
 /// All tokens of a call.
 pub const TOTAL_TOKENS: &str = "gen_ai.usage.total_tokens";
+/// The older name of [`INPUT_TOKENS`], which the mirrored system's subscribers read.
+pub const PROMPT_TOKENS: &str = "gen_ai.usage.prompt_tokens";
+/// The older name of [`OUTPUT_TOKENS`].
+pub const COMPLETION_TOKENS: &str = "gen_ai.usage.completion_tokens";
 /// What went wrong, in one word.
 pub const ERROR_TYPE: &str = "error.type";
 

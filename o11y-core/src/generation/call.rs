@@ -30,6 +30,7 @@ pub struct Call<'a> {
     id: SpanId,
     start: Ticks,
     usage: Option<Usage>,
+    cost: Option<Cost>,
     /// What every event of the call says.
     attributes: Attributes,
     ended: bool,
@@ -47,6 +48,7 @@ impl<'a> Call<'a> {
             id,
             start,
             usage: None,
+            cost: None,
             attributes,
             ended: true, // until the request is made
         }
@@ -139,6 +141,7 @@ impl<'a> Call<'a> {
 
     /// Notes what the call cost. Langfuse then computes nothing itself.
     pub fn set_cost(&mut self, cost: Cost) {
+        self.cost = Some(cost);
         self.span.set_cost(cost);
     }
 
@@ -163,7 +166,11 @@ impl<'a> Call<'a> {
             attributes.put(key::INPUT_TOKENS, usage.input_total().into());
             attributes.put(key::OUTPUT_TOKENS, usage.output_total().into());
             attributes.put(key::TOTAL_TOKENS, usage.total().into());
+            attributes.put(key::PROMPT_TOKENS, usage.input_total().into());
+            attributes.put(key::COMPLETION_TOKENS, usage.output_total().into());
+            attributes.put(key::USAGE, usage.into());
         }
+        attributes.put(key::COST, self.cost.map(Value::from).into());
         let name = if error.is_some() {
             "llm.error"
         } else {
