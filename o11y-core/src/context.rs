@@ -17,9 +17,10 @@ use self::{
 use crate::{
     id::{SpanId, TraceId},
     mailbox::Mailbox,
-    observability::Observability,
+    observability::{self, Observability},
     scope::{Scope, TraceAttributes},
     span::{IntoSpanSpec, Span},
+    telemetry::Telemetry,
     value::Value,
 };
 
@@ -52,6 +53,9 @@ pub struct Context {
     /// False in a trace that is not recorded, here or where it comes from.
     pub(crate) sampled: bool,
     pub(crate) scope: Option<Arc<Scope>>,
+    /// Where it all goes, if not to where the process's goes. Here and not in the scope, which
+    /// records keep: a sink that keeps records would keep itself.
+    pub(crate) telemetry: Option<Telemetry>,
     /// What is said of the span by others; made with the first handle to it.
     pub(crate) mailbox: Option<Arc<Mailbox>>,
 }
@@ -62,6 +66,7 @@ impl Context {
         span_id: SpanId::NONE,
         sampled: true,
         scope: None,
+        telemetry: None,
         mailbox: None,
     };
 
@@ -251,6 +256,37 @@ impl Context {
     }
 }
 
+/// A trace whose id is known beforehand.
+impl Context {
+    /// The beginning of the trace of that id: a span opened at it, under [`run`](Self::run),
+    /// [`attach`](Self::attach) or [`wrap`](Self::wrap), is its root. Trace attributes, modules and
+    /// the request are those of the calling code.
+    ///
+    /// Open one root in it. A trace is not checked for having one already, and Langfuse shows two
+    /// roots side by side. Whether it is recorded goes by the id, as with any other trace.
+    ///
+    /// ```
+    /// use o11y_core::{Context, TraceId};
+    ///
+    /// let order = Context::in_trace(TraceId::from_seed("order-17"));
+    /// order.run(|| Context::with_span("order", |_span| { /* the root */ }));
+    /// ```
+    #[must_use]
+    pub fn in_trace(trace_id: TraceId) -> Self {
+        let (scope, telemetry) = current::with(|current| {
+            let context = &current.context;
+            (context.scope.clone(), context.telemetry.clone())
+        });
+        Self {
+            trace_id,
+            sampled: observability::samples(trace_id, telemetry.as_ref()),
+            scope,
+            telemetry,
+            ..Self::EMPTY
+        }
+    }
+}
+
 /// What spans inherit.
 impl Context {
     /// Runs `f` with these trace attributes on every span below, and on the span that is open.
@@ -301,14 +337,14 @@ impl Context {
 }
 
 impl Span {
-    /// The context inside the span, to carry it to another thread or into a header. Empty when
-    /// telemetry is off.
+    /// The context inside the span, to carry it to another thread or into a header. With telemetry
+    /// off it is the one around it.
     #[must_use]
     pub fn context(&self) -> Context {
-        let Some(record) = self.record() else {
-            return Context::default();
-        };
         let current = Context::current();
+        let Some(record) = self.record() else {
+            return current;
+        };
         if current.span_id() == Some(record.span_id) {
             return current;
         }
@@ -318,6 +354,7 @@ impl Span {
             span_id: record.span_id,
             sampled: true,
             scope: current.scope,
+            telemetry: current.telemetry,
             mailbox: None,
         }
     }

@@ -6,12 +6,12 @@ use crate::{
     attribute::Attributes,
     bus::{EventBus, events},
     clock::Ticks,
+    context::current,
     event::{Event, Vetoed},
     id::SpanId,
-    key,
-    observability::{self, Observability},
-    observation::{Level, ObservationType},
-    record::Record,
+    key, observability,
+    observation::Level,
+    telemetry::Telemetry,
 };
 
 /// Tells subscribers that something happened.
@@ -54,7 +54,8 @@ pub fn try_event(name: impl Into<Cow<'static, str>>, attributes: Attributes) -> 
 impl Event {
     /// Tells every subscriber. A veto is counted and changes nothing, see [`event`].
     pub fn emit(self) {
-        self.emit_on(events());
+        self.bus().tell(&self);
+        happened(self, None);
     }
 
     /// Asks every subscriber.
@@ -63,7 +64,14 @@ impl Event {
     ///
     /// [`Vetoed`] if one of them refuses; the others have heard the event all the same.
     pub fn try_emit(self) -> Result<(), Vetoed> {
-        self.try_emit_on(events())
+        let answer = self.bus().ask(&self);
+        happened(self, answer.as_ref().err());
+        answer
+    }
+
+    /// The bus of the point at which it was made.
+    fn bus(&self) -> &EventBus {
+        bus_of(self.telemetry())
     }
 
     pub(crate) fn try_emit_on(self, bus: &EventBus) -> Result<(), Vetoed> {
@@ -98,29 +106,33 @@ impl EventBus {
     }
 }
 
+fn bus_of(telemetry: Option<&Telemetry>) -> &EventBus {
+    match telemetry {
+        Some(telemetry) => telemetry.events(),
+        None => events(),
+    }
+}
+
+/// Whether anybody hears events that are made where the calling code stands.
+pub(crate) fn is_heard_here() -> bool {
+    current::with(|current| bus_of(current.context.telemetry.as_ref()).subscriptions() > 0)
+}
+
 /// An event was emitted; inside a span it becomes an observation.
 fn happened(event: Event, vetoed: Option<&Vetoed>) {
-    if !event.is_recorded() || !Observability::is_enabled() {
+    let recorded = event.is_recorded() && event.span_id().is_some();
+    if !recorded || !observability::records_in(event.telemetry()) {
         return;
     }
-    let (Some(trace_id), Some(parent_id)) = (event.trace_id(), event.span_id()) else {
-        return;
-    };
-    let (name, attributes, scope) = event.into_parts();
+    let (mut record, telemetry) = event.into_record();
     let now = Ticks::now();
-    let mut record = Record::new(name);
-    record.trace_id = trace_id;
     record.span_id = SpanId::generate(now);
-    record.parent_id = parent_id;
     record.start = now;
     record.end = now;
-    record.observation = ObservationType::Event;
-    record.attributes = attributes;
-    record.scope = scope;
     if let Some(vetoed) = vetoed {
         record.level = Level::Warning;
         let message = format!("{vetoed}: {}", vetoed.reason());
         record.attributes.put(key::STATUS_MESSAGE, message.into());
     }
-    observability::ended(&mut Some(record));
+    observability::ended(&mut Some(record), telemetry.as_ref());
 }

@@ -6,10 +6,13 @@ use compact_str::CompactString;
 
 use crate::{
     attribute::Attributes,
-    context::{Context, current},
+    context::current,
     id::{SpanId, TraceId},
     module::Modules,
+    observation::ObservationType,
+    record::Record,
     scope::{Scope, TraceAttributes},
+    telemetry::Telemetry,
     text::text,
     value::Value,
 };
@@ -32,29 +35,26 @@ pub struct Event {
     trace_id: TraceId,
     span_id: SpanId,
     scope: Option<Arc<Scope>>,
+    telemetry: Option<Telemetry>,
     recorded: bool,
 }
 
 impl Event {
     /// An event at the current point of the current trace.
     pub fn new(name: impl Into<Cow<'static, str>>, attributes: Attributes) -> Self {
-        let (trace_id, span_id, sampled, scope) = current::with(|current| {
-            let Context {
-                trace_id,
-                span_id,
-                sampled,
-                ..
-            } = current.context;
-            (trace_id, span_id, sampled, current.span_scope().cloned())
-        });
-        Self {
-            name: text(name),
-            attributes,
-            trace_id,
-            span_id,
-            scope,
-            recorded: sampled,
-        }
+        let name = text(name);
+        current::with(|current| {
+            let context = &current.context;
+            Self {
+                name,
+                attributes,
+                trace_id: context.trace_id,
+                span_id: context.span_id,
+                scope: current.span_scope().cloned(),
+                telemetry: context.telemetry.clone(),
+                recorded: context.sampled,
+            }
+        })
     }
 
     /// Keeps it from becoming an observation: only subscribers hear it.
@@ -112,12 +112,23 @@ impl Event {
         Some(request.id())
     }
 
+    pub(crate) fn telemetry(&self) -> Option<&Telemetry> {
+        self.telemetry.as_ref()
+    }
+
     pub(crate) fn is_recorded(&self) -> bool {
         self.recorded
     }
 
-    pub(crate) fn into_parts(self) -> (CompactString, Attributes, Option<Arc<Scope>>) {
-        (self.name, self.attributes, self.scope)
+    /// What becomes of it as an observation.
+    pub(crate) fn into_record(self) -> (Record, Option<Telemetry>) {
+        let mut record = Record::new(self.name);
+        record.trace_id = self.trace_id;
+        record.parent_id = self.span_id;
+        record.observation = ObservationType::Event;
+        record.attributes = self.attributes;
+        record.scope = self.scope;
+        (record, self.telemetry)
     }
 }
 

@@ -51,6 +51,25 @@ impl TraceId {
         })
     }
 
+    /// The id that belongs to a text of yours, such as the number of an order: the first 16 bytes of
+    /// its SHA-256, as Langfuse's SDKs make it. Whoever knows the text can find the trace, or score
+    /// it, from any process and language.
+    ///
+    /// ```
+    /// use o11y_core::{Context, TraceId};
+    ///
+    /// let trace = TraceId::from_seed("order-17");
+    /// assert_eq!(trace.to_string(), "72a90ea3da8b5dd01bde2f27314e02e2");
+    /// Context::in_trace(trace).run(|| Context::with_span("order", |_span| { /* in that trace */ }));
+    /// ```
+    #[must_use]
+    pub fn from_seed(seed: impl AsRef<[u8]>) -> Self {
+        let hash = hmac_sha256::Hash::hash(seed.as_ref());
+        let id = hash.first_chunk().copied().and_then(Self::from_bytes);
+        // All zero is no id; no text is known whose hash begins so.
+        id.unwrap_or(Self { high: 0, low: 1 })
+    }
+
     /// The 16 bytes, most significant first, as they travel in OTLP.
     #[must_use]
     pub const fn to_bytes(self) -> [u8; 16] {

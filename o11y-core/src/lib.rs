@@ -64,12 +64,14 @@ mod mailbox;
 mod module;
 mod observability;
 mod observation;
+mod outlet;
 mod pattern;
 mod propagation;
 mod record;
 mod scope;
 mod sink;
 mod span;
+mod telemetry;
 mod text;
 mod usage;
 mod value;
@@ -92,6 +94,7 @@ pub use self::{
     scope::TraceAttributes,
     sink::{Ended, FlushError, Sink},
     span::{IntoSpanSpec, Span, SpanSpec},
+    telemetry::Telemetry,
     usage::{Cost, InclusiveUsage, Usage},
     value::{Value, ValueRef},
 };

@@ -1,12 +1,14 @@
-//! The switch: whether anything is recorded, and the sink that records go to.
+//! The switch: whether anything is recorded, and which sink a record goes to.
+//!
+//! There is one sink for the process, and a [`Telemetry`](crate::Telemetry) has one of its own for
+//! whatever runs in its scope. As long as there is none of those, one load tells whether anything
+//! is recorded.
 
 use std::{
     borrow::Cow,
-    cell::Cell,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -15,69 +17,73 @@ use arc_swap::ArcSwapOption;
 
 use crate::{
     clock::Ticks,
+    context::current,
     id::TraceId,
+    outlet::{self, Outlet},
     record::Record,
-    sink::{Ended, FlushError, Sink},
+    sink::{FlushError, Sink},
+    telemetry::Telemetry,
 };
 
-/// Whether spans are recorded. `Relaxed`, because it guards nothing: whoever sees it on and then
-/// finds no sink drops the record.
-static ENABLED: AtomicBool = AtomicBool::new(false);
+/// Who records: [`PROCESS`] while the process does, and [`SCOPED`] for each telemetry scope that
+/// lives. `Relaxed`, because it guards nothing: whoever sees the process's bit and then finds no
+/// sink drops the record, and whoever stands in a scope has been handed it after it was counted.
+static RECORDING: AtomicUsize = AtomicUsize::new(0);
 
-/// Whether the sink asked for starts; the same reasoning.
-static WANTS_STARTS: AtomicBool = AtomicBool::new(false);
+/// Who of them asked for starts; the same reasoning.
+static WANTING_STARTS: AtomicUsize = AtomicUsize::new(0);
 
-/// Traces whose id's lower half is below this are recorded; the same reasoning.
+const PROCESS: usize = 1;
+const SCOPED: usize = 2;
+
+/// Traces whose id's lower half is below this are recorded by the process; the same reasoning.
 static SAMPLED_BELOW: AtomicU64 = AtomicU64::new(u64::MAX);
-
-/// Panics of the sink.
-static SINK_PANICS: AtomicU64 = AtomicU64::new(0);
 
 static OUTLET: ArcSwapOption<Outlet> = ArcSwapOption::const_empty();
 
 static DISABLED_REASON: Mutex<Cow<'static, str>> = Mutex::new(Cow::Borrowed("never enabled"));
 
-struct Outlet {
-    sink: Arc<dyn Sink>,
-}
-
-thread_local! {
-    /// Whether this thread is inside the sink, whose own spans would come back to it without end.
-    static IN_SINK: Cell<bool> = const { Cell::new(false) };
-}
-
 /// The switch of the process: all functions are static.
 ///
 /// Off until [`enable`](Self::enable) is called, usually by an exporter's `init`. A library that
-/// instruments itself never touches it.
+/// instruments itself never touches it. A part of the program may record elsewhere, see
+/// [`Telemetry`].
 #[derive(Debug)]
 pub enum Observability {}
 
 impl Observability {
-    /// Whether spans are recorded.
+    /// Whether spans are recorded where the calling code stands.
     #[must_use]
     #[inline]
     pub fn is_enabled() -> bool {
-        ENABLED.load(Ordering::Relaxed)
+        match RECORDING.load(Ordering::Relaxed) {
+            0 => false,
+            PROCESS => true,
+            recording => records_in_scope(recording),
+        }
     }
 
     /// Records from now on, into `sink`, which takes the place of another one.
     pub fn enable(sink: Arc<dyn Sink>) {
-        let wants_starts = sink.wants_starts();
-        let sampled_below = below(sink.sample_rate());
+        let outlet = Outlet::new(sink);
         // The first reading calibrates the clock; no span should have to wait for that.
         _ = Ticks::now();
-        let before = OUTLET.swap(Some(Arc::new(Outlet { sink })));
-        WANTS_STARTS.store(wants_starts, Ordering::Relaxed);
+        let (wants_starts, sampled_below) = (outlet.wants_starts, outlet.sampled_below);
+        let before = OUTLET.swap(Some(Arc::new(outlet)));
+        if wants_starts {
+            WANTING_STARTS.fetch_or(PROCESS, Ordering::Relaxed);
+        } else {
+            WANTING_STARTS.fetch_and(!PROCESS, Ordering::Relaxed);
+        }
         SAMPLED_BELOW.store(sampled_below, Ordering::Relaxed);
-        ENABLED.store(true, Ordering::Relaxed);
+        RECORDING.fetch_or(PROCESS, Ordering::Relaxed);
         drop(before);
     }
 
     /// Records no new spans from now on. The sink stays, so that spans which are open still reach
     /// it, to be delivered or to be counted as lost.
     pub fn disable(reason: impl Into<Cow<'static, str>>) {
-        ENABLED.store(false, Ordering::Relaxed);
+        RECORDING.fetch_and(!PROCESS, Ordering::Relaxed);
         let reason = std::mem::replace(&mut *lock_reason(), reason.into());
         drop(reason);
     }
@@ -94,13 +100,14 @@ impl Observability {
         }
     }
 
-    /// Why nothing is recorded; none while it is.
+    /// Why the process records nothing; none while it does.
     #[must_use]
     pub fn disabled_reason() -> Option<Cow<'static, str>> {
-        (!Self::is_enabled()).then(|| lock_reason().clone())
+        let records = RECORDING.load(Ordering::Relaxed) & PROCESS != 0;
+        (!records).then(|| lock_reason().clone())
     }
 
-    /// Has the sink deliver what it holds.
+    /// Has the sink of the process deliver what it holds.
     ///
     /// # Errors
     ///
@@ -111,7 +118,7 @@ impl Observability {
             .map_or(Ok(()), |outlet| outlet.sink.flush(timeout))
     }
 
-    /// Switches off, and has the sink deliver what it holds and end.
+    /// Switches off, and has the sink of the process deliver what it holds and end.
     ///
     /// # Errors
     ///
@@ -123,66 +130,92 @@ impl Observability {
             .map_or(Ok(()), |outlet| outlet.sink.shutdown(timeout))
     }
 
-    /// Panics of the sink, since the start; each lost at most one record.
+    /// Panics of sinks, since the start; each lost at most one record.
     #[must_use]
     pub fn sink_panics() -> u64 {
-        SINK_PANICS.load(Ordering::Relaxed)
+        outlet::panics()
     }
 }
 
-fn lock_reason() -> std::sync::MutexGuard<'static, Cow<'static, str>> {
+fn lock_reason() -> MutexGuard<'static, Cow<'static, str>> {
     DISABLED_REASON
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The bound for a share of all traces. Ids are random, so their lower half is as good as a die,
-/// and every service that rolls it so agrees on the same traces.
-fn below(rate: f64) -> u64 {
-    // 2^64, which a float cannot tell from `u64::MAX`.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the cast saturates at both ends and takes NaN for zero"
-    )]
-    let bound = (rate * 18_446_744_073_709_551_616.0) as u64;
-    bound
+/// A telemetry scope has come to life.
+pub(crate) fn scope_made(wants_starts: bool) {
+    RECORDING.fetch_add(SCOPED, Ordering::Relaxed);
+    if wants_starts {
+        WANTING_STARTS.fetch_add(SCOPED, Ordering::Relaxed);
+    }
+}
+
+/// The last handle to a telemetry scope is gone, and with it all that stood in it.
+pub(crate) fn scope_gone(wanted_starts: bool) {
+    RECORDING.fetch_sub(SCOPED, Ordering::Relaxed);
+    if wanted_starts {
+        WANTING_STARTS.fetch_sub(SCOPED, Ordering::Relaxed);
+    }
+}
+
+/// Whether spans are recorded under this telemetry; under the process's if there is none.
+#[inline]
+pub(crate) fn records_in(telemetry: Option<&Telemetry>) -> bool {
+    match RECORDING.load(Ordering::Relaxed) {
+        0 => false,
+        PROCESS => true,
+        recording => records_as(recording, telemetry),
+    }
+}
+
+#[cold]
+fn records_in_scope(recording: usize) -> bool {
+    current::with(|current| records_as(recording, current.context.telemetry.as_ref()))
+}
+
+fn records_as(recording: usize, telemetry: Option<&Telemetry>) -> bool {
+    match telemetry {
+        Some(telemetry) => telemetry.outlet().is_some(),
+        None => recording & PROCESS != 0,
+    }
 }
 
 /// Whether a new trace is recorded.
 #[inline]
-pub(crate) fn samples(trace: TraceId) -> bool {
-    let below = SAMPLED_BELOW.load(Ordering::Relaxed);
-    below == u64::MAX || trace.low() < below
+pub(crate) fn samples(trace: TraceId, telemetry: Option<&Telemetry>) -> bool {
+    let below = match telemetry {
+        Some(telemetry) => telemetry.outlet().map_or(0, |outlet| outlet.sampled_below),
+        None => SAMPLED_BELOW.load(Ordering::Relaxed),
+    };
+    outlet::samples(below, trace)
+}
+
+/// Whether anybody wants to hear of starts.
+#[inline]
+pub(crate) fn wants_starts() -> bool {
+    WANTING_STARTS.load(Ordering::Relaxed) != 0
 }
 
 /// A span has started.
-#[inline]
-pub(crate) fn started(record: &Record) {
-    if WANTS_STARTS.load(Ordering::Relaxed) {
-        in_sink(|sink| sink.on_start(record));
-    }
+pub(crate) fn started(record: &Record, telemetry: Option<&Telemetry>) {
+    with_outlet(telemetry, |outlet| outlet.started(record));
 }
 
 /// A span has ended; what the sink does not take is dropped after it.
-pub(crate) fn ended(slot: &mut Option<Record>) {
-    in_sink(|sink| sink.on_end(Ended::new(slot)));
+pub(crate) fn ended(slot: &mut Option<Record>, telemetry: Option<&Telemetry>) {
+    with_outlet(telemetry, |outlet| outlet.ended(slot));
     *slot = None; // in place: taking it out would copy it, and mostly there is nothing left
 }
 
-/// Calls the sink, once at a time on a thread, and keeps its panics from the host.
-fn in_sink(call: impl FnOnce(&dyn Sink)) {
-    if IN_SINK.get() {
-        return;
-    }
-    let outlet = OUTLET.load();
-    let Some(outlet) = &*outlet else {
-        return;
-    };
-    IN_SINK.set(true);
-    let outcome = catch_unwind(AssertUnwindSafe(|| call(&*outlet.sink)));
-    IN_SINK.set(false);
-    if outcome.is_err() {
-        SINK_PANICS.fetch_add(1, Ordering::Relaxed); // a counter
+#[inline]
+fn with_outlet(telemetry: Option<&Telemetry>, call: impl FnOnce(&Outlet)) {
+    match telemetry {
+        Some(telemetry) => {
+            telemetry.outlet().map(call);
+        }
+        None => {
+            OUTLET.load().as_deref().map(call);
+        }
     }
 }

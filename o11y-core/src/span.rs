@@ -10,6 +10,7 @@ use compact_str::CompactString;
 
 use crate::{
     clock::Ticks,
+    context::Context,
     key, observability,
     observation::{Level, ObservationType},
     record::{Record, Status},
@@ -171,11 +172,15 @@ impl Span {
 
     /// Tells the sink of the start. A record that has none belongs to a trace which is not sampled,
     /// and is dropped here, outside of any borrow of ours.
-    pub(crate) fn started(&mut self) {
-        match &self.record {
+    pub(crate) fn started(&mut self, context: impl FnOnce() -> Context) {
+        match &mut self.record {
             Some(record) if record.start == Ticks::ZERO => self.record = None,
-            Some(record) => observability::started(record),
-            None => {}
+            Some(record) if observability::wants_starts() => {
+                let context = context();
+                record.scope = context.scope;
+                observability::started(record, context.telemetry.as_ref());
+            }
+            _ => {}
         }
     }
 

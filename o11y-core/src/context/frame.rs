@@ -54,7 +54,8 @@ impl Frame {
             let inside = open(record, &current.context)?;
             Some(std::mem::replace(current, Current::at(inside)))
         });
-        self.span.started();
+        self.span
+            .started(|| current::with(|current| current.context.clone()));
     }
 
     /// Puts the outer context back and ends the span.
@@ -103,7 +104,8 @@ impl TaskFrame {
             self.current = Current::at(inside);
             self.open = true;
         }
-        self.span.started();
+        let context = &self.current.context;
+        self.span.started(|| context.clone());
     }
 
     /// The span to lend to the closure, and the context to poll it in.
@@ -204,16 +206,16 @@ fn prepare(spec: impl IntoSpanSpec) -> Span {
 /// In a trace that is not sampled the record stays without a start, and what is current already is
 /// all that is needed below; only a root has to say that its trace is not sampled.
 fn open(record: &mut Record, parent: &Context) -> Option<Context> {
-    if !parent.sampled {
+    if !parent.sampled && !parent.span_id.is_none() {
         return None;
     }
     let now = Ticks::now();
     record.span_id = SpanId::generate(now);
     record.parent_id = parent.span_id;
-    let mut sampled = true;
+    let mut sampled = parent.sampled;
     record.trace_id = if parent.trace_id.is_none() {
         let trace_id = TraceId::generate(now);
-        sampled = observability::samples(trace_id);
+        sampled = observability::samples(trace_id, parent.telemetry.as_ref());
         trace_id
     } else {
         parent.trace_id
@@ -226,6 +228,7 @@ fn open(record: &mut Record, parent: &Context) -> Option<Context> {
         span_id: record.span_id,
         sampled,
         scope: parent.scope.clone(),
+        telemetry: parent.telemetry.clone(),
         mailbox: None,
     })
 }
@@ -241,13 +244,16 @@ fn close(span: &mut Span, mine: Current) {
         late_scope,
     } = mine;
     // Another span's context here means that a guard was leaked inside; what it says is not ours.
-    if context.span_id == record.span_id {
+    let telemetry = if context.span_id == record.span_id {
         record.scope = late_scope.or(context.scope);
         if let Some(mailbox) = context.mailbox {
             record.attributes.overlay(mailbox.seal());
         }
-    }
-    observability::ended(span.slot());
+        context.telemetry
+    } else {
+        current::with(|current| current.context.telemetry.clone())
+    };
+    observability::ended(span.slot(), telemetry.as_ref());
 }
 
 /// A panic's message is what `panic!` was given; other payloads have none.

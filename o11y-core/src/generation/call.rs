@@ -10,9 +10,9 @@ use serde::Serialize;
 use super::response;
 use crate::{
     attribute::Attributes,
-    bus::events,
     clock::Ticks,
     context::scoping::note_request,
+    emit::is_heard_here,
     event::{Event, Vetoed},
     id::SpanId,
     key,
@@ -198,7 +198,7 @@ fn mirror_of(call: &Attributes, usage: &Usage) -> Attributes {
 /// Whether nobody would hear the events of a call, which then need not be made: they never become
 /// observations.
 fn is_unheard() -> bool {
-    events().subscriptions() == 0
+    !is_heard_here()
 }
 
 /// Events of a call never become observations: its span already is one.

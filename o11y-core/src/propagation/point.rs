@@ -3,7 +3,10 @@
 use std::sync::{Arc, LazyLock};
 
 use super::{Extractor, Injector, ParseTraceParentError, Propagation, TraceParent};
-use crate::{context::Context, mailbox::Mailbox};
+use crate::{
+    context::{Context, current},
+    mailbox::Mailbox,
+};
 
 /// The mailbox of every span of another process: it has ended for us, and takes nothing.
 static SEALED: LazyLock<Arc<Mailbox>> = LazyLock::new(|| {
@@ -90,6 +93,7 @@ impl From<TraceParent> for Context {
             span_id: parent.span_id(),
             sampled: parent.is_sampled(),
             mailbox: Some(Arc::clone(&SEALED)),
+            telemetry: current::with(|current| current.context.telemetry.clone()),
             ..Self::EMPTY
         }
     }
