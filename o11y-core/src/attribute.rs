@@ -4,13 +4,17 @@ use std::{borrow::Cow, fmt, iter};
 
 use compact_str::CompactString;
 
-use crate::value::Value;
+use crate::{limit, value::Value};
 
 /// Attributes that lie inside a record; most spans have no more.
 const INLINE: usize = 4;
 
 /// Attributes that come with one more allocation: nearly every span is content with one.
-const MORE: usize = 12;
+const BLOCK: usize = 12;
+
+/// How often there may be more: 124 attributes in all. OpenTelemetry's limit is 128, and keys are
+/// found by looking at one after the other.
+const BLOCKS: usize = 10;
 
 /// The key and value of one attribute, 40 bytes for the usual static key.
 #[derive(Clone, PartialEq)]
@@ -28,7 +32,8 @@ enum Slot {
 
 /// Named values: those of an event, or of a span under construction.
 ///
-/// A key stands once: setting it again replaces its value. Written with [`attributes!`], or by hand:
+/// A key stands once: setting it again replaces its value. There is room for 124; what is set beyond
+/// is left out and counted, see [`left_out`](Self::left_out). Written with [`attributes!`], or by hand:
 ///
 /// ```
 /// use o11y_core::Attributes;
@@ -44,14 +49,16 @@ enum Slot {
 pub struct Attributes {
     /// Filled from the front: behind the first empty slot there is nothing.
     inline: [Option<Attribute>; INLINE],
-    more: Option<Box<More>>,
+    more: Option<Box<Block>>,
 }
 
 /// Room for what does not fit, filled in the same way.
 #[derive(Clone, Default, PartialEq)]
-struct More {
-    slots: [Option<Attribute>; MORE],
-    more: Option<Box<Self>>,
+struct Block {
+    slots: [Option<Attribute>; BLOCK],
+    next: Option<Box<Self>>,
+    /// How many were left out of the list.
+    left_out: u32,
 }
 
 impl Attributes {
@@ -100,19 +107,43 @@ impl Attributes {
         self.inline[0].is_none()
     }
 
+    /// How many were left out because there was no more room.
+    #[must_use]
+    pub fn left_out(&self) -> u32 {
+        self.more.as_ref().map_or(0, |more| more.left_out)
+    }
+
+    /// The texts that are longer than `bytes`, to be cut.
+    pub(crate) fn longer_than(&mut self, bytes: usize) -> impl Iterator<Item = &mut Value> {
+        self.values_mut()
+            .filter(move |value| value.heap_bytes() > bytes)
+    }
+
+    fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        let mut more = self.more.as_deref_mut();
+        let blocks = iter::from_fn(move || {
+            let block = more.take()?;
+            more = block.next.as_deref_mut();
+            Some(&mut block.slots)
+        });
+        let slots = self.inline.iter_mut().chain(blocks.flatten());
+        slots.flatten().map(Attribute::value_mut)
+    }
+
     /// The hot path.
     pub(crate) fn put(&mut self, key: &'static str, value: Value) {
         if value.is_null() {
             return;
         }
         match self.find(key) {
-            Some(attribute) => attribute.replace(value),
-            slot => {
+            Some(Some(attribute)) => attribute.replace(value),
+            Some(slot) => {
                 *slot = Some(Attribute {
                     key,
                     value: Slot::Value(value),
                 });
             }
+            None => self.leave_out(),
         }
     }
 
@@ -122,35 +153,48 @@ impl Attributes {
             return;
         }
         match self.find(&key) {
-            Some(attribute) => attribute.replace(value),
-            slot => {
+            Some(Some(attribute)) => attribute.replace(value),
+            Some(slot) => {
                 *slot = Some(Attribute {
                     key: "",
                     value: Slot::Keyed(Box::new((key, value))),
                 });
             }
+            None => self.leave_out(),
         }
     }
 
-    /// The slot that holds `key`, or else the one where it is to go.
+    /// The slot that holds `key`, or else the one where it is to go, if there is room.
     #[inline]
-    fn find(&mut self, key: &str) -> &mut Option<Attribute> {
+    fn find(&mut self, key: &str) -> Option<&mut Option<Attribute>> {
         let (mut slots, mut more) = (&mut self.inline[..], &mut self.more);
+        let mut room = BLOCKS;
         loop {
             for slot in slots {
                 match slot {
                     Some(attribute) if !attribute.has(key) => {}
-                    _ => return slot,
+                    _ => return Some(slot),
                 }
             }
+            room = room.checked_sub(1)?;
             let next = more.get_or_insert_default();
-            (slots, more) = (&mut next.slots, &mut next.more);
+            (slots, more) = (&mut next.slots, &mut next.next);
+        }
+    }
+
+    #[cold]
+    fn leave_out(&mut self) {
+        limit::count_attribute();
+        if let Some(more) = &mut self.more {
+            more.left_out = more.left_out.saturating_add(1);
         }
     }
 
     fn slots(&self) -> impl Iterator<Item = &Option<Attribute>> {
-        let more = iter::successors(self.more.as_deref(), |more| more.more.as_deref());
-        self.inline.iter().chain(more.flat_map(|more| &more.slots))
+        let more = iter::successors(self.more.as_deref(), |block| block.next.as_deref());
+        self.inline
+            .iter()
+            .chain(more.flat_map(|block| &block.slots))
     }
 
     /// Puts all of `late` over what is there.
@@ -165,7 +209,7 @@ impl Attributes {
                 .into_iter()
                 .flatten()
                 .for_each(|one| self.put_over(one));
-            more = next.more;
+            more = next.next;
         }
     }
 
@@ -184,12 +228,12 @@ impl Attributes {
             .map_while(Option::as_ref)
             .map(Attribute::heap_bytes)
             .sum();
-        let more = iter::successors(self.more.as_deref(), |more| more.more.as_deref());
-        inline + more.map(More::heap_bytes).sum::<usize>()
+        let more = iter::successors(self.more.as_deref(), |block| block.next.as_deref());
+        inline + more.map(Block::heap_bytes).sum::<usize>()
     }
 }
 
-impl More {
+impl Block {
     fn heap_bytes(&self) -> usize {
         let attributes = self.slots.iter().map_while(Option::as_ref);
         size_of_val(self) + attributes.map(Attribute::heap_bytes).sum::<usize>()
@@ -206,9 +250,13 @@ impl Attribute {
     }
 
     fn replace(&mut self, value: Value) {
+        *self.value_mut() = value;
+    }
+
+    fn value_mut(&mut self) -> &mut Value {
         match &mut self.value {
-            Slot::Value(slot) => *slot = value,
-            Slot::Keyed(keyed) => keyed.1 = value,
+            Slot::Value(value) => value,
+            Slot::Keyed(keyed) => &mut keyed.1,
         }
     }
 
@@ -257,6 +305,7 @@ macro_rules! attributes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limit::Limited;
 
     #[test]
     fn an_attribute_with_a_static_key_takes_40_bytes() {
@@ -306,12 +355,30 @@ mod tests {
     }
 
     #[test]
+    fn what_there_is_no_room_for_is_counted() {
+        let mut attributes = Attributes::new();
+
+        for number in 0..1_000 {
+            attributes.set(format!("key {number}"), number);
+        }
+        attributes.set("key 7", "replaced");
+        attributes.set("key 900", 0);
+
+        assert_eq!((attributes.len(), attributes.left_out()), (124, 877));
+        assert_eq!(
+            attributes.get("key 7").and_then(Value::as_str),
+            Some("replaced")
+        );
+        assert!(Limited::now().attributes_left_out >= 877);
+    }
+
+    #[test]
     fn four_attributes_hold_nothing_outside_of_the_list() {
         let mut attributes = attributes! { "a" => 1, "b" => "short", "c" => true, "d" => 0.5 };
         assert_eq!(attributes.heap_bytes(), 0);
 
         attributes.set("e", 1);
 
-        assert_eq!(attributes.heap_bytes(), size_of::<More>());
+        assert_eq!(attributes.heap_bytes(), size_of::<Block>());
     }
 }

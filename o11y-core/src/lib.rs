@@ -60,6 +60,7 @@ mod event;
 mod generation;
 mod id;
 pub mod key;
+mod limit;
 mod mailbox;
 mod module;
 mod observability;
@@ -85,6 +86,7 @@ pub use self::{
     event::{Event, Veto, Vetoed},
     generation::{Call, Generation, GenerationError},
     id::{ParseIdError, SpanId, TraceId},
+    limit::Limited,
     module::{Module, ModuleId, Modules},
     observability::Observability,
     observation::{Level, ObservationType, ParseObservationTypeError},

@@ -19,6 +19,7 @@ use crate::{
     clock::Ticks,
     context::current,
     id::TraceId,
+    limit::Limited,
     outlet::{self, Outlet},
     record::Record,
     sink::{FlushError, Sink},
@@ -128,6 +129,12 @@ impl Observability {
         OUTLET
             .load_full()
             .map_or(Ok(()), |outlet| outlet.sink.shutdown(timeout))
+    }
+
+    /// What was cut or left out because it was beyond a limit, since the start of the process.
+    #[must_use]
+    pub fn limited() -> Limited {
+        Limited::now()
     }
 
     /// Panics of sinks, since the start; each lost at most one record.

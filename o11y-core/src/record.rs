@@ -161,6 +161,17 @@ impl Record {
         self.end.since(self.start)
     }
 
+    /// Cuts the longest texts until they hold no more than `bytes` together, and none more than
+    /// `each`. What is cut ends with `…[cut: 123 bytes left out]`, which comes on top of the limit.
+    /// For sinks whose destination takes no more.
+    pub fn cut(&mut self, each: usize, bytes: usize) {
+        let lengths = self.attributes.iter().map(|(_, value)| value.heap_bytes());
+        let level = level(lengths.collect(), bytes).min(each);
+        for value in self.attributes.longer_than(level) {
+            value.cut(level);
+        }
+    }
+
     /// The bytes that it holds outside of itself (text, spilled attributes): what a queue bounds.
     #[must_use]
     pub fn content_bytes(&self) -> usize {
@@ -171,6 +182,20 @@ impl Record {
         };
         name + self.attributes.heap_bytes()
     }
+}
+
+/// The length to which the longer ones have to be cut so that all together hold no more than `sum`.
+fn level(mut lengths: Vec<usize>, sum: usize) -> usize {
+    lengths.sort_unstable();
+    let mut room = sum;
+    for (place, length) in lengths.iter().enumerate() {
+        let share = room / (lengths.len() - place);
+        if *length > share {
+            return share;
+        }
+        room -= length;
+    }
+    usize::MAX
 }
 
 impl fmt::Debug for Record {
@@ -209,5 +234,42 @@ mod tests {
             shown.contains("answer") && !shown.contains("secret"),
             "{shown}"
         );
+    }
+
+    #[test]
+    fn the_longest_texts_are_cut_first_and_no_character_is_halved() {
+        let mut record = Record::new(CompactString::const_new("answer"));
+        record.attributes.set("short", "x".repeat(100));
+        record.attributes.set("long", "€".repeat(1_000));
+        record
+            .attributes
+            .set("longer", Value::from(Arc::<str>::from("x".repeat(9_000))));
+        record.attributes.set("number", 1);
+
+        record.cut(10_000, 1_100);
+
+        let text = |key| record.attribute(key).and_then(Value::as_str).unwrap();
+        assert_eq!(text("short").len(), 100);
+        assert_eq!(
+            text("long"),
+            "€".repeat(166) + "…[cut: 2502 bytes left out]"
+        );
+        assert_eq!(
+            text("longer"),
+            "x".repeat(500) + "…[cut: 8500 bytes left out]"
+        );
+    }
+
+    #[test]
+    fn a_text_is_cut_by_its_own_limit_too_and_what_is_within_stays() {
+        let mut record = Record::new(CompactString::const_new("answer"));
+        record.attributes.set("a", "x".repeat(50));
+        record.attributes.set("b", "x".repeat(52));
+
+        record.cut(50, 1_000);
+
+        let text = |key| record.attribute(key).and_then(Value::as_str).unwrap();
+        assert_eq!(text("a").len(), 50);
+        assert_eq!(text("b"), "x".repeat(50) + "…[cut: 2 bytes left out]");
     }
 }

@@ -11,7 +11,7 @@ use compact_str::CompactString;
 use crate::{
     clock::Ticks,
     context::Context,
-    key, observability,
+    key, limit, observability,
     observation::{Level, ObservationType},
     record::{Record, Status},
     text::text,
@@ -296,8 +296,7 @@ fn cut(error: &(impl Display + ?Sized)) -> String {
                 self.0.push_str(s);
                 return Ok(());
             }
-            let end = (0..=room).rev().find(|&at| s.is_char_boundary(at));
-            self.0.push_str(&s[..end.unwrap_or(0)]);
+            self.0.push_str(limit::beginning(s, room));
             Err(fmt::Error)
         }
     }

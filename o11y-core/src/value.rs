@@ -5,9 +5,13 @@ use std::{borrow::Cow, fmt, sync::Arc};
 use compact_str::{CompactString, ToCompactString as _};
 use serde::Serialize;
 
-use crate::usage::{Cost, Usage};
+use crate::{
+    limit,
+    usage::{Cost, Usage},
+};
 
 mod json;
+mod text;
 
 /// The value of an attribute, an input or an output.
 ///
@@ -24,6 +28,10 @@ mod json;
 /// | `f32`, `f64` | number; NaN and infinities the text `NaN`, `inf`, `-inf` |
 /// | `Option<T>` | what `T` becomes; `None` leaves the attribute out |
 /// | `&T` where `T: Serialize` | numbers, `bool` and text as above, everything else JSON text |
+///
+/// In JSON text NaN and infinities are `null`, and integers keep all their digits. Text of more than
+/// 4 MiB and what is nested deeper than 128 is cut there, with a mark that says so; a value that
+/// cannot be serialised becomes `<value could not be serialised>`.
 ///
 /// ```
 /// use o11y_core::{Value, ValueRef};
@@ -142,6 +150,18 @@ impl Value {
             Repr::Usage(usage) => size_of_val(&**usage),
             _ => 0,
         }
+    }
+
+    /// Cuts text to so many bytes, and says how many are missing.
+    pub(crate) fn cut(&mut self, bytes: usize) {
+        let Some(text) = self.as_str() else {
+            return;
+        };
+        let kept = limit::beginning(text, bytes);
+        let marker = limit::marker(text.len() - kept.len());
+        let cut = [kept, &marker].concat();
+        *self = Self::from(cut);
+        limit::count_value();
     }
 
     /// Text that lives as long as the program, which is pointed at.

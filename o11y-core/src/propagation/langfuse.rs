@@ -5,7 +5,10 @@
 //! trace is public.
 
 use super::baggage::{Header, Member};
-use crate::scope::TraceAttributes;
+use crate::{
+    limit::MAX_TRACE_TEXT_CHARS,
+    scope::{TraceAttributes, is_environment},
+};
 
 const PREFIX: &str = "langfuse_";
 const USER: &str = "langfuse_user_id";
@@ -24,12 +27,6 @@ const OTHERS: [&str; 3] = [
     "langfuse_experiment_",
 ];
 
-/// The SDKs leave out text of more characters than that.
-const MAX_CHARS: usize = 200;
-
-/// The most characters of an environment's name that Langfuse keeps.
-const MAX_ENVIRONMENT_CHARS: usize = 40;
-
 /// Adds what is said of a trace. What the SDKs would not take is left out, and so is a tag with a
 /// comma, which would arrive as two.
 pub(super) fn write(attributes: &TraceAttributes, header: &mut Header) {
@@ -38,12 +35,7 @@ pub(super) fn write(attributes: &TraceAttributes, header: &mut Header) {
         (SESSION, attributes.get_session()),
         (VERSION, attributes.get_version()),
         (NAME, attributes.get_name()),
-        (
-            ENVIRONMENT,
-            attributes
-                .get_environment()
-                .filter(|name| is_environment(name)),
-        ),
+        (ENVIRONMENT, attributes.get_environment()),
     ] {
         if let Some(value) = value.filter(|value| is_text(value)) {
             header.put(key, "", value);
@@ -108,17 +100,7 @@ fn tags_of(value: &str) -> impl Iterator<Item = &str> {
 }
 
 fn is_text(value: &str) -> bool {
-    !value.is_empty() && value.chars().nth(MAX_CHARS).is_none()
-}
-
-/// As Langfuse's SDKs check it; the server would make `default` of another name.
-fn is_environment(name: &str) -> bool {
-    let allowed = |byte: u8| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_')
-    };
-    (1..=MAX_ENVIRONMENT_CHARS).contains(&name.len())
-        && name.bytes().all(allowed)
-        && !name.starts_with("langfuse")
+    !value.is_empty() && value.chars().nth(MAX_TRACE_TEXT_CHARS).is_none()
 }
 
 #[cfg(test)]
@@ -178,9 +160,8 @@ mod tests {
     fn what_the_sdks_would_drop_is_neither_written_nor_read() {
         let long = "x".repeat(201);
         let attributes = TraceAttributes::new()
-            .user(long.clone())
             .session("")
-            .environment("Prod EU")
+            .environment("langfuse")
             .tag("a,b")
             .metadata("", "v")
             .release("1")

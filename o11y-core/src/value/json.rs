@@ -5,7 +5,7 @@ use std::fmt;
 use compact_str::CompactString;
 use serde::ser::{self, Impossible, Serialize};
 
-use super::{Repr, Value};
+use super::{Repr, Value, text};
 
 /// What stands in place of a value that could not be serialised.
 const NOT_SERIALISABLE: &str = "<value could not be serialised>";
@@ -18,11 +18,7 @@ pub(super) fn value_of<T: Serialize + ?Sized>(value: &T) -> Value {
     if let Ok(scalar) = value.serialize(Scalar) {
         return scalar;
     }
-    match serde_json::to_string(value) {
-        Ok(json) => Value::from(json),
-        // The reason may quote content, so only the fact is kept.
-        Err(_) => Value(Repr::Text(CompactString::const_new(NOT_SERIALISABLE))),
-    }
+    text::json_text(value).map_or_else(|| Value::of_static(NOT_SERIALISABLE), Value::from)
 }
 
 /// A serializer that takes scalars only.
