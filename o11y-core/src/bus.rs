@@ -121,13 +121,15 @@ impl EventBus {
             id,
             pattern: pattern.into(),
             handler: Box::new(move |event| handler(event).into_veto()),
+            panics: AtomicU64::new(0),
         });
         let next = self.shared.directory.load().with(subscriber);
         self.shared.directory.store(Arc::new(next));
         drop(last_id);
         Subscription {
             bus: self.clone(),
-            id: Some(id),
+            id,
+            is_detached: false,
         }
     }
 
@@ -168,10 +170,18 @@ impl EventBus {
         self.shared.ignored_vetoes.load(Ordering::Relaxed)
     }
 
-    /// Panics of handlers, since the start.
+    /// Panics of handlers, since the start; those of ended subscriptions are among them.
     #[must_use]
     pub fn panics(&self) -> u64 {
         self.shared.panics.load(Ordering::Relaxed)
+    }
+
+    /// Panics of one subscription's handler; none if there is no such subscription.
+    #[must_use]
+    pub fn panics_of(&self, id: SubscriptionId) -> Option<u64> {
+        let directory = self.shared.directory.load();
+        let subscriber = directory.find(id)?;
+        Some(subscriber.panics.load(Ordering::Relaxed))
     }
 
     /// Events that were not delivered because handlers emitted ever deeper, since the start.
@@ -206,7 +216,8 @@ impl EventBus {
             return None;
         };
         catch_unwind(AssertUnwindSafe(|| (subscriber.handler)(event))).unwrap_or_else(|_panic| {
-            self.shared.panics.fetch_add(1, Ordering::Relaxed); // a counter
+            self.shared.panics.fetch_add(1, Ordering::Relaxed); // counters
+            subscriber.panics.fetch_add(1, Ordering::Relaxed);
             None
         })
     }
@@ -229,22 +240,29 @@ impl fmt::Debug for EventBus {
 #[must_use = "bind it to a name, not `_`: the subscription ends when this is dropped; or `detach` it"]
 pub struct Subscription {
     bus: EventBus,
-    id: Option<SubscriptionId>,
+    id: SubscriptionId,
+    is_detached: bool,
 }
 
 impl Subscription {
+    /// Its name on its bus.
+    #[must_use]
+    pub fn id(&self) -> SubscriptionId {
+        self.id
+    }
+
     /// Lets the subscription live on; [`EventBus::unsubscribe`] ends it.
     #[expect(clippy::must_use_candidate, reason = "most never unsubscribe")]
     pub fn detach(mut self) -> SubscriptionId {
-        // Without an id the drop does nothing; it is taken here and nowhere else.
-        self.id.take().unwrap_or(SubscriptionId(0))
+        self.is_detached = true;
+        self.id
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        if let Some(id) = self.id.take() {
-            self.bus.unsubscribe(id);
+        if !self.is_detached {
+            self.bus.unsubscribe(self.id);
         }
     }
 }

@@ -30,7 +30,7 @@ const BAGGAGE: &str = "baggage";
 /// | header | written | read | limits |
 /// |---|---|---|---|
 /// | `traceparent` | if a span is open | always | 55 bytes; invalid: no caller |
-/// | `tracestate` | by [`Remote::inject`], in the trace it came with | with a `traceparent` | 32 entries, 512 bytes; otherwise dropped whole |
+/// | `tracestate` | in the trace it came with | with a `traceparent` | 32 entries, 512 bytes; otherwise dropped whole |
 /// | `baggage` | if switched on, and there is any | if switched on | 64 members, 8192 bytes; others are left out one by one |
 ///
 /// # Baggage
@@ -125,11 +125,10 @@ impl Propagation {
         if let Some(parent) = context.traceparent() {
             carrier.set(TRACEPARENT, parent.to_string());
             // Of another trace, what other systems said of this one would be false.
-            if let Some(remote) = remote
-                && remote.context.trace_id == context.trace_id
-                && let Some(tracestate) = remote.tracestate()
-            {
-                carrier.set(TRACESTATE, tracestate.to_owned());
+            let said = |at: &Context| at.tracestate_of(context.trace_id).map(str::to_owned);
+            let tracestate = said(context).or_else(|| said(&remote?.context));
+            if let Some(tracestate) = tracestate {
+                carrier.set(TRACESTATE, tracestate);
             }
         }
         if !self.baggage {
@@ -148,12 +147,14 @@ impl Propagation {
     }
 
     fn read(self, parent: Option<TraceParent>, carrier: &(impl Extractor + ?Sized)) -> Remote {
-        // Without its trace, W3C forbids so much as a look at the state.
-        let tracestate = parent.and_then(|_| {
-            let header = carrier.get(TRACESTATE)?;
-            tracestate::checked(&header).map(Box::from)
-        });
         let mut context = parent.map_or(Context::EMPTY, Context::from);
+        // Without its trace, W3C forbids so much as a look at the state.
+        if let Some(parent) = parent
+            && let Some(header) = carrier.get(TRACESTATE)
+            && let Some(state) = tracestate::checked(&header)
+        {
+            context.scope = Some(Scope::called_with(None, parent.trace_id(), state));
+        }
         let mut passed_on = baggage::Header::default();
         if self.baggage
             && let Some(header) = carrier.get(BAGGAGE)
@@ -165,12 +166,11 @@ impl Propagation {
                 }
             }
             if attributes != TraceAttributes::new() {
-                context.scope = Some(Scope::nested(None, &attributes));
+                context.scope = Some(Scope::nested(context.scope.as_deref(), &attributes));
             }
         }
         Remote {
             context,
-            tracestate,
             baggage: passed_on.finish().map(String::into_boxed_str),
             propagation: self,
         }

@@ -7,7 +7,10 @@ use compact_str::CompactString;
 pub use self::attributes::TraceAttributes;
 pub(crate) use self::attributes::is_environment;
 use self::request::Request;
-use crate::module::{Module, Modules};
+use crate::{
+    id::TraceId,
+    module::{Module, Modules},
+};
 
 mod attributes;
 mod request;
@@ -20,6 +23,14 @@ pub(crate) struct Scope {
     trace: Option<Arc<TraceAttributes>>,
     modules: Option<Arc<Modules>>,
     request: Option<Arc<Request>>,
+    caller: Option<Arc<Caller>>,
+}
+
+/// What other tracing systems said of the trace of a caller in another process.
+#[derive(Debug)]
+struct Caller {
+    trace_id: TraceId,
+    tracestate: Box<str>,
 }
 
 impl Scope {
@@ -33,6 +44,23 @@ impl Scope {
 
     pub(crate) fn request(&self) -> Option<&Request> {
         self.request.as_deref()
+    }
+
+    /// What other tracing systems said of that trace.
+    pub(crate) fn tracestate(&self, of: TraceId) -> Option<&str> {
+        let caller = self.caller.as_ref()?;
+        (caller.trace_id == of).then_some(&*caller.tracestate)
+    }
+
+    /// `outer`, called with this `tracestate`.
+    pub(crate) fn called_with(outer: Option<&Self>, trace_id: TraceId, state: &str) -> Arc<Self> {
+        Arc::new(Self {
+            caller: Some(Arc::new(Caller {
+                trace_id,
+                tracestate: state.into(),
+            })),
+            ..outer.cloned().unwrap_or_default()
+        })
     }
 
     /// A scope with `inner` put over `outer`.

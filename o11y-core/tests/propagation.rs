@@ -504,3 +504,35 @@ proptest! {
         prop_assert_eq!(read, attributes);
     }
 }
+
+#[test]
+fn the_tracestate_of_a_caller_goes_on_to_callees_of_the_same_trace_only() {
+    let received = headers([
+        (
+            "traceparent",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        ),
+        ("tracestate", "congo=t61rcWkgMzE"),
+    ]);
+    let sent_from = |here: &Context| {
+        let mut sent = HashMap::new();
+        here.inject(&mut sent);
+        sent.get("tracestate").cloned()
+    };
+    memory();
+
+    let _caller = Context::extract(&received).attach();
+    let below = Context::with_span("answer", |span| {
+        let deep = |span: &mut o11y_core::Span| sent_from(&span.context());
+        (
+            sent_from(&span.context()),
+            Context::with_span("look up", deep),
+        )
+    });
+    let elsewhere = Context::in_trace(TraceId::random())
+        .run(|| Context::with_span("clean up", |span| sent_from(&span.context())));
+
+    let state = || Some("congo=t61rcWkgMzE".to_owned());
+    assert_eq!(below, (state(), state()));
+    assert_eq!(elsewhere, None);
+}

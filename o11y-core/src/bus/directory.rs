@@ -1,6 +1,9 @@
 //! Who hears a name: an immutable index, rebuilt when somebody comes or goes.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use foldhash::fast::FixedState;
 
@@ -18,6 +21,7 @@ pub(super) struct Subscriber {
     pub(super) id: SubscriptionId,
     pub(super) pattern: Pattern,
     pub(super) handler: Handler,
+    pub(super) panics: AtomicU64,
 }
 
 /// Subscribers by their place in `all`, which is the order of subscription.
@@ -41,6 +45,13 @@ impl Directory {
 
     pub(super) fn with(&self, subscriber: Arc<Subscriber>) -> Self {
         Self::of(self.all.iter().cloned().chain([subscriber]).collect())
+    }
+
+    pub(super) fn find(&self, id: SubscriptionId) -> Option<&Subscriber> {
+        self.all
+            .iter()
+            .find(|subscriber| subscriber.id == id)
+            .map(|subscriber| &**subscriber)
     }
 
     pub(super) fn without(&self, id: SubscriptionId) -> Self {

@@ -78,15 +78,20 @@ fn a_subscription_ends_when_it_is_dropped_unsubscribed_or_cleared() {
 fn a_panicking_handler_is_counted_and_the_others_still_run() {
     let bus = EventBus::new();
     let log = Arc::default();
-    let _panicking = bus.subscribe("a", |event: &Event| {
+    let panicking = bus.subscribe("a", |event: &Event| {
         assert!(event.name() != "a", "on purpose");
     });
-    let _after = bus.subscribe("a", writing(&log, "after"));
+    let after = bus.subscribe("a", writing(&log, "after"));
 
     bus.event("a", attributes! {});
 
     assert_eq!(*log.lock().unwrap(), ["after:a"]);
     assert_eq!(bus.panics(), 1);
+    assert_eq!(bus.panics_of(panicking.id()), Some(1));
+    assert_eq!(bus.panics_of(after.id()), Some(0));
+    let gone = panicking.id();
+    drop(panicking);
+    assert_eq!((bus.panics(), bus.panics_of(gone)), (1, None));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use super::{Extractor, Injector, ParseTraceParentError, Propagation, TraceParent};
 use crate::{
     context::{Context, current},
+    id::TraceId,
     mailbox::Mailbox,
 };
 
@@ -56,12 +57,12 @@ static SEALED: LazyLock<Arc<Mailbox>> = LazyLock::new(|| {
 /// # assert_eq!(*parents, [("ask", None), ("answer", asking.span_id())]);
 /// ```
 ///
-/// Only `traceparent` travels by these functions. A [`Propagation`] passes on what others sent
-/// along, and shares user, session and tags where that is wanted.
+/// `traceparent` travels by these functions, and with it the `tracestate` that came from a caller. A
+/// [`Propagation`] shares user, session and tags, too, where that is wanted.
 impl Context {
-    /// Writes `traceparent` into the headers of a request, for the callee to continue the trace;
-    /// nothing outside of any span. With telemetry off and the caller's point attached, that point
-    /// goes through to the callee.
+    /// Writes `traceparent` into the headers of a request, for the callee to continue the trace, and
+    /// `tracestate` if the caller of this process sent one; nothing outside of any span. With
+    /// telemetry off and the caller's point attached, that point goes through to the callee.
     pub fn inject(&self, carrier: &mut (impl Injector + ?Sized)) {
         Propagation::new().inject(self, carrier);
     }
@@ -96,6 +97,13 @@ impl From<TraceParent> for Context {
             telemetry: current::with(|current| current.context.telemetry.clone()),
             ..Self::EMPTY
         }
+    }
+}
+
+impl Context {
+    /// What other tracing systems said of that trace, if this point is called from it.
+    pub(super) fn tracestate_of(&self, trace_id: TraceId) -> Option<&str> {
+        self.scope.as_deref()?.tracestate(trace_id)
     }
 }
 

@@ -7,8 +7,9 @@ use crate::context::Context;
 
 /// A caller in another process: the point at which it called, and what it sent along.
 ///
-/// A [`Context`] does not carry `tracestate` and the baggage of others. A service that is to pass
-/// them on keeps this for as long as it answers the request, and injects by it:
+/// A [`Context`] carries the point, its `tracestate` and, with baggage switched on, the trace
+/// attributes; not the baggage of others. A service that is to pass that on keeps this for as long
+/// as it answers the request, and injects by it:
 ///
 /// ```
 /// use std::collections::HashMap;
@@ -18,21 +19,20 @@ use crate::context::Context;
 /// # let point = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 /// # let received = HashMap::from([
 /// #     ("traceparent".to_owned(), point.to_owned()),
-/// #     ("tracestate".to_owned(), "congo=t61rcWkgMzE".to_owned()),
+/// #     ("baggage".to_owned(), "tenant=7".to_owned()),
 /// # ]);
-/// let caller = Propagation::new().extract(&received);
+/// let caller = Propagation::new().baggage(true).extract(&received);
 /// caller.context().run(|| {
 ///     Context::with_span("answer", |_span| {
 ///         let mut headers = HashMap::new();
 ///         caller.inject(&Context::current(), &mut headers);
-///         assert_eq!(headers["tracestate"], "congo=t61rcWkgMzE");
+///         assert_eq!(headers["baggage"], "tenant=7");
 ///     });
 /// });
 /// ```
 #[derive(Clone)]
 pub struct Remote {
     pub(super) context: Context,
-    pub(super) tracestate: Option<Box<str>>,
     /// The members that are not ours to read, well-formed and within the limits.
     pub(super) baggage: Option<Box<str>>,
     pub(super) propagation: Propagation,
@@ -55,7 +55,7 @@ impl Remote {
     /// The `tracestate` as it came: at most 32 entries and 512 bytes.
     #[must_use]
     pub fn tracestate(&self) -> Option<&str> {
-        self.tracestate.as_deref()
+        self.context.tracestate_of(self.context.trace_id)
     }
 
     /// The members of the baggage that are only passed on, as they came: at most 64, and 8192
@@ -78,7 +78,7 @@ impl fmt::Debug for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Remote")
             .field("context", &self.context)
-            .field("tracestate", &self.tracestate)
+            .field("tracestate", &self.tracestate())
             .finish_non_exhaustive()
     }
 }
