@@ -44,6 +44,8 @@ pub const PROMPT_TOKENS: &str = "gen_ai.usage.prompt_tokens";
 pub const COMPLETION_TOKENS: &str = "gen_ai.usage.completion_tokens";
 /// What went wrong, in one word.
 pub const ERROR_TYPE: &str = "error.type";
+/// The causes of what went wrong, the nearest first, as JSON text.
+pub const ERROR_SOURCES: &str = "error.sources";
 
 /// The id of the request that is served.
 pub const REQUEST_ID: &str = "request.id";

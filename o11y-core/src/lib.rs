@@ -57,6 +57,7 @@ mod clock;
 mod context;
 mod emit;
 mod event;
+mod fan_out;
 mod generation;
 mod id;
 pub mod key;
@@ -84,6 +85,7 @@ pub use self::{
     context::{Context, ContextGuard, OwnedSpan},
     emit::{event, try_event},
     event::{Event, Veto, Vetoed},
+    fan_out::FanOut,
     generation::{Call, Generation, GenerationError},
     id::{ParseIdError, SpanId, TraceId},
     limit::Limited,

@@ -191,11 +191,12 @@ fn records_as(recording: usize, telemetry: Option<&Telemetry>) -> bool {
 /// Whether a new trace is recorded.
 #[inline]
 pub(crate) fn samples(trace: TraceId, telemetry: Option<&Telemetry>) -> bool {
-    let below = match telemetry {
-        Some(telemetry) => telemetry.outlet().map_or(0, |outlet| outlet.sampled_below),
-        None => SAMPLED_BELOW.load(Ordering::Relaxed),
-    };
-    outlet::samples(below, trace)
+    match telemetry {
+        Some(telemetry) => telemetry
+            .outlet()
+            .is_some_and(|outlet| outlet.samples(trace)),
+        None => outlet::samples(SAMPLED_BELOW.load(Ordering::Relaxed), trace),
+    }
 }
 
 /// Whether anybody wants to hear of starts.

@@ -40,6 +40,16 @@ impl Outlet {
         }
     }
 
+    /// Whether a trace is recorded.
+    pub(crate) fn samples(&self, trace: TraceId) -> bool {
+        samples(self.sampled_below, trace)
+    }
+
+    /// Gives it a record to keep.
+    pub(crate) fn end(&self, record: Record) {
+        self.sink.on_end(Ended::new(&mut Some(record)));
+    }
+
     /// A span has started.
     pub(crate) fn started(&self, record: &Record) {
         if self.wants_starts {

@@ -18,7 +18,8 @@ use crate::{
 /// One span as data.
 ///
 /// At most 256 bytes, so that moving one costs a few instructions (see ADR 0002); long text lies
-/// outside and moves along. Its `Debug` shows no content.
+/// outside and moves along; a clone copies it. Its `Debug` shows no content.
+#[derive(Clone)]
 pub struct Record {
     pub(crate) trace_id: TraceId,
     pub(crate) span_id: SpanId,

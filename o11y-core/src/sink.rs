@@ -111,7 +111,15 @@ pub enum FlushError {
     /// Flush was called where it cannot wait: on the sink's own thread.
     #[error("flush was called from the exporter's own thread, which cannot wait for itself")]
     OwnThread,
+    /// Several sinks of a [`FanOut`](crate::FanOut) did not deliver everything.
+    #[error("{} sinks did not deliver everything: {}", .0.len(), joined(.0))]
+    Several(Vec<Self>),
     /// Any other failure of a sink.
     #[error("the sink could not flush")]
     Sink(#[source] Box<dyn Error + Send + Sync>),
+}
+
+fn joined(errors: &[FlushError]) -> String {
+    let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    texts.join("; ")
 }

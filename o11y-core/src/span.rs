@@ -3,7 +3,9 @@
 use std::{
     any::type_name,
     borrow::Cow,
+    error::Error,
     fmt::{self, Display, Write as _},
+    iter,
 };
 
 use compact_str::CompactString;
@@ -22,6 +24,10 @@ use crate::{
 /// The longest status message that is kept, in bytes; the mirrored system cuts at as many
 /// characters.
 const MAX_STATUS_MESSAGE_BYTES: usize = 2_000;
+
+/// The most causes of an error that are told; a chain is a few long, and one that is a ring has no
+/// end.
+const MAX_SOURCES: usize = 16;
 
 /// What a span is to be: its name, type and first attributes.
 ///
@@ -260,13 +266,57 @@ impl Span {
         self.fail(type_name::<E>(), error);
     }
 
+    /// Does as [`record_error`](Self::record_error), and tells the causes, too: behind the message,
+    /// and one by one as `error.sources`, a list in JSON of at most 16.
+    ///
+    /// An error that was recorded so keeps its causes when a `try_with_span` around it records it
+    /// again.
+    ///
+    /// ```
+    /// use o11y_core::Context;
+    ///
+    /// # #[derive(Debug, thiserror::Error)]
+    /// # #[error("the menu could not be read")]
+    /// # struct MenuError(#[source] std::io::Error);
+    /// # fn read_menu() -> Result<String, MenuError> { Err(MenuError(std::io::ErrorKind::NotFound.into())) }
+    /// let menu = Context::try_with_span("read menu", |span| {
+    ///     read_menu().inspect_err(|error| span.record_error_chain(error))
+    /// }); // `the menu could not be read: entity not found`
+    /// # assert!(menu.is_err());
+    /// ```
+    pub fn record_error_chain<E: Error + ?Sized>(&mut self, error: &E) {
+        if self.record.is_none() {
+            return;
+        }
+        let mut message = cut(error);
+        let mut sources = Vec::new();
+        let causes = iter::successors(error.source(), |&cause| cause.source());
+        for cause in causes.take(MAX_SOURCES) {
+            let cause = cut(cause);
+            // Some errors print their causes themselves.
+            if !message.ends_with(&cause) {
+                message = cut(&format_args!("{message}: {cause}"));
+            }
+            sources.push(cause);
+        }
+        self.fail(type_name::<E>(), &message);
+        if !sources.is_empty() {
+            self.put(key::ERROR_SOURCES, &sources);
+        }
+    }
+
     /// Marks the span as failed, for a reason of this kind.
     pub(crate) fn fail(&mut self, kind: &'static str, reason: &(impl Display + ?Sized)) {
-        if self.record.is_some() {
-            let message = cut(reason);
-            self.put(key::ERROR_TYPE, Value::of_static(kind));
-            self.set_status(Status::Error, message);
+        let Some(record) = &self.record else {
+            return;
+        };
+        let message = cut(reason);
+        let told = record.status_message().unwrap_or_default();
+        if record.status == Status::Error && told.starts_with(&message) {
+            return; // with its causes
         }
+        self.put(key::ERROR_TYPE, Value::of_static(kind));
+        self.set_status(Status::Error, message);
     }
 
     fn put(&mut self, key: &'static str, value: impl Into<Value>) {
