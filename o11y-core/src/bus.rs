@@ -6,7 +6,7 @@
 use std::{
     cell::Cell,
     fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind},
     sync::{
         Arc, LazyLock, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -227,6 +227,11 @@ impl EventBus {
         last_id.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Handlers are met by panics every day, and each is kept to itself; a program that catches one may
+/// go on with the bus, and with what holds it.
+impl UnwindSafe for EventBus {}
+impl RefUnwindSafe for EventBus {}
 
 impl fmt::Debug for EventBus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

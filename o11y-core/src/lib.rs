@@ -48,6 +48,7 @@
 //!
 //! None is on by default.
 //!
+//! * `testing`: records what a test does, and shows it as a tree, see [`testing`].
 //! * `http`: `HeaderMap` of the `http` crate as a carrier of a trace, see [`Propagation`].
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -74,6 +75,9 @@ mod scope;
 mod sink;
 mod span;
 mod telemetry;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 mod text;
 mod usage;
 mod value;

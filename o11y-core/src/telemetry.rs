@@ -1,6 +1,11 @@
 //! Telemetry of a part of the program: a sink and a bus that hold in a scope of the context.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    panic::{RefUnwindSafe, UnwindSafe},
+    sync::Arc,
+    time::Duration,
+};
 
 use crate::{
     bus::EventBus,
@@ -162,6 +167,10 @@ impl Telemetry {
         }
     }
 }
+
+/// As with the bus: a sink's panics are caught wherever it is called.
+impl UnwindSafe for Telemetry {}
+impl RefUnwindSafe for Telemetry {}
 
 impl fmt::Debug for Telemetry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -65,7 +65,7 @@ fn every_sink_gets_every_record() {
 
     telemetry.run(|| {
         Context::with_span("brew", |span| {
-            span.set_attribute("k", "a text beyond the inline ones")
+            span.set_attribute("k", "a text beyond the inline ones");
         });
     });
 

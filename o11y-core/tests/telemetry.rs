@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "only tests are here")]
 
 use std::{
+    panic::{RefUnwindSafe, UnwindSafe},
     sync::{
         Arc, Mutex, Weak,
         atomic::{AtomicUsize, Ordering},
@@ -261,6 +262,16 @@ fn starts_are_told_to_the_scope_that_asked_for_them_with_what_they_inherit() {
     let expected = [("work".to_owned(), gus()), ("held".to_owned(), gus())];
     assert_eq!(*told.starts.lock().unwrap(), expected);
     assert_eq!(untold.starts.lock().unwrap().len(), 0);
+}
+
+#[test]
+fn what_holds_a_scope_can_go_everywhere() {
+    fn goes_everywhere<T: Send + Sync + UnwindSafe + RefUnwindSafe>() {}
+
+    goes_everywhere::<Telemetry>();
+    goes_everywhere::<Context>();
+    goes_everywhere::<EventBus>();
+    goes_everywhere::<Record>();
 }
 
 #[test]
