@@ -130,19 +130,32 @@ impl Attributes {
         slots.flatten().map(Attribute::value_mut)
     }
 
-    /// The hot path.
+    /// The hot path: a look at the keys that lie inline, and one write.
+    #[inline]
     pub(crate) fn put(&mut self, key: &'static str, value: Value) {
         if value.is_null() {
             return;
         }
+        for slot in &mut self.inline {
+            match slot {
+                None => {
+                    fill(slot, Attribute::new(key, value));
+                    return;
+                }
+                Some(attribute) if attribute.has(key) => {
+                    attribute.replace(value);
+                    return;
+                }
+                Some(_) => {}
+            }
+        }
+        self.put_more(key, value);
+    }
+
+    fn put_more(&mut self, key: &'static str, value: Value) {
         match self.find(key) {
             Some(Some(attribute)) => attribute.replace(value),
-            Some(slot) => {
-                *slot = Some(Attribute {
-                    key,
-                    value: Slot::Value(value),
-                });
-            }
+            Some(slot) => fill(slot, Attribute::new(key, value)),
             None => self.leave_out(),
         }
     }
@@ -154,18 +167,18 @@ impl Attributes {
         }
         match self.find(&key) {
             Some(Some(attribute)) => attribute.replace(value),
-            Some(slot) => {
-                *slot = Some(Attribute {
+            Some(slot) => fill(
+                slot,
+                Attribute {
                     key: "",
                     value: Slot::Keyed(Box::new((key, value))),
-                });
-            }
+                },
+            ),
             None => self.leave_out(),
         }
     }
 
     /// The slot that holds `key`, or else the one where it is to go, if there is room.
-    #[inline]
     fn find(&mut self, key: &str) -> Option<&mut Option<Attribute>> {
         let (mut slots, mut more) = (&mut self.inline[..], &mut self.more);
         let mut room = BLOCKS;
@@ -240,9 +253,40 @@ impl Block {
     }
 }
 
+/// Puts an attribute where there is none; told so, the compiler need not look for an old one to drop.
+#[inline]
+fn fill(slot: &mut Option<Attribute>, attribute: Attribute) {
+    if let Some(old) = slot.replace(attribute) {
+        drop_unexpected(old);
+    }
+}
+
+#[cold]
+fn drop_unexpected(old: Attribute) {
+    drop(old);
+}
+
 impl Attribute {
+    #[inline]
+    fn new(key: &'static str, value: Value) -> Self {
+        Self {
+            key,
+            value: Slot::Value(value),
+        }
+    }
+
     /// Lengths differ for most keys, so their bytes are seldom looked at.
+    #[inline]
     fn has(&self, key: &str) -> bool {
+        if self.key.len() == key.len() && !key.is_empty() {
+            return self.key == key;
+        }
+        self.key.is_empty() && self.has_made(key)
+    }
+
+    /// Whether it has this key, and made at run time.
+    #[cold]
+    fn has_made(&self, key: &str) -> bool {
         match &self.value {
             Slot::Value(_) => self.key == key,
             Slot::Keyed(keyed) => keyed.0 == key,
