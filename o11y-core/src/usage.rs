@@ -21,6 +21,8 @@ pub struct Usage {
     input: u64,
     cached: u64,
     cache_creation: u64,
+    cache_creation_5m: u64,
+    cache_creation_1h: u64,
     input_audio: u64,
     output: u64,
     reasoning: u64,
@@ -35,8 +37,12 @@ pub struct InclusiveUsage {
     pub input: u64,
     /// Those of them that were read from a cache.
     pub cached: u64,
-    /// Those of them that were written to a cache.
+    /// Those of them that were written to a cache for a time that is not known.
     pub cache_creation: u64,
+    /// Those of them that were written to a cache for five minutes.
+    pub cache_creation_5m: u64,
+    /// Those of them that were written to a cache for an hour.
+    pub cache_creation_1h: u64,
     /// Those of them that were audio.
     pub input_audio: u64,
     /// All output tokens.
@@ -84,8 +90,12 @@ impl Usage {
         input / get_input = "input",
         /// Input that was read from a cache.
         cached / get_cached = "input_cached_tokens",
-        /// Input that was written to a cache.
+        /// Input that was written to a cache for a time that is not known.
         cache_creation / get_cache_creation = "input_cache_creation",
+        /// Input that was written to a cache for five minutes.
+        cache_creation_5m / get_cache_creation_5m = "input_cache_creation_5m",
+        /// Input that was written to a cache for an hour, which costs more.
+        cache_creation_1h / get_cache_creation_1h = "input_cache_creation_1h",
         /// Input that was audio.
         input_audio / get_input_audio = "input_audio_tokens",
         /// Output that was the answer.
@@ -103,12 +113,16 @@ impl Usage {
         let special_input = sums
             .cached
             .saturating_add(sums.cache_creation)
+            .saturating_add(sums.cache_creation_5m)
+            .saturating_add(sums.cache_creation_1h)
             .saturating_add(sums.input_audio);
         let special_output = sums.reasoning.saturating_add(sums.output_audio);
         Self {
             input: sums.input.saturating_sub(special_input),
             cached: sums.cached,
             cache_creation: sums.cache_creation,
+            cache_creation_5m: sums.cache_creation_5m,
+            cache_creation_1h: sums.cache_creation_1h,
             input_audio: sums.input_audio,
             output: sums.output.saturating_sub(special_output),
             reasoning: sums.reasoning,
@@ -122,6 +136,8 @@ impl Usage {
         self.input
             .saturating_add(self.cached)
             .saturating_add(self.cache_creation)
+            .saturating_add(self.cache_creation_5m)
+            .saturating_add(self.cache_creation_1h)
             .saturating_add(self.input_audio)
     }
 
@@ -149,6 +165,8 @@ impl Add for Usage {
             input: self.input.saturating_add(rhs.input),
             cached: self.cached.saturating_add(rhs.cached),
             cache_creation: self.cache_creation.saturating_add(rhs.cache_creation),
+            cache_creation_5m: self.cache_creation_5m.saturating_add(rhs.cache_creation_5m),
+            cache_creation_1h: self.cache_creation_1h.saturating_add(rhs.cache_creation_1h),
             input_audio: self.input_audio.saturating_add(rhs.input_audio),
             output: self.output.saturating_add(rhs.output),
             reasoning: self.reasoning.saturating_add(rhs.reasoning),
@@ -268,15 +286,59 @@ mod tests {
         assert_eq!(Cost::usd(f64::INFINITY).picodollars(), u64::MAX);
     }
 
+    /// A usage with these tokens in its nine classes.
+    fn with_classes(tokens: [u64; 9]) -> Usage {
+        Usage::new()
+            .input(tokens[0])
+            .cached(tokens[1])
+            .cache_creation(tokens[2])
+            .cache_creation_5m(tokens[3])
+            .cache_creation_1h(tokens[4])
+            .input_audio(tokens[5])
+            .output(tokens[6])
+            .reasoning(tokens[7])
+            .output_audio(tokens[8])
+    }
+
+    #[test]
+    fn what_is_written_to_a_cache_counts_as_input_by_its_life() {
+        let usage = Usage::from_inclusive(InclusiveUsage {
+            input: 100,
+            cache_creation: 10,
+            cache_creation_5m: 20,
+            cache_creation_1h: 30,
+            ..Default::default()
+        });
+
+        assert_eq!(usage.get_input(), 40);
+        assert_eq!(usage.input_total(), 100);
+        let classes: Vec<_> = usage.classes().filter(|(_, tokens)| *tokens > 0).collect();
+        let expected = [
+            ("input", 40),
+            ("input_cache_creation", 10),
+            ("input_cache_creation_5m", 20),
+            ("input_cache_creation_1h", 30),
+        ];
+        assert_eq!(classes, expected);
+    }
+
     proptest! {
         #[test]
-        fn classes_add_up_to_the_total(
-            input in 0..1_u64 << 40, cached in 0..1_u64 << 40, output in 0..1_u64 << 40,
-            reasoning in 0..1_u64 << 40,
-        ) {
-            let usage = Usage::new().input(input).cached(cached).output(output).reasoning(reasoning);
+        fn classes_add_up_to_the_total(tokens in prop::array::uniform9(0..1_u64 << 40)) {
+            let usage = with_classes(tokens);
 
             prop_assert_eq!(usage.classes().map(|(_, tokens)| tokens).sum::<u64>(), usage.total());
+            prop_assert_eq!(usage.total(), tokens.iter().sum::<u64>());
+        }
+
+        #[test]
+        fn usages_add_up_class_by_class(
+            first in prop::array::uniform9(0..1_u64 << 40),
+            second in prop::array::uniform9(0..1_u64 << 40),
+        ) {
+            let sums = std::array::from_fn(|class| first[class] + second[class]);
+
+            prop_assert_eq!(with_classes(first) + with_classes(second), with_classes(sums));
         }
 
         #[test]

@@ -1,114 +1,102 @@
-//! Reads a provider's answer: model, message, usage. For now in the shape of OpenAI's chat
-//! completions, which most servers speak.
+//! Reads a provider's answer: model, id, why it ended, what it said, tokens and cost.
+//!
+//! The provider need not be named: an answer is recognised by what it is made of. These shapes
+//! are, asked for in this order:
+//!
+//! | shape | recognised by | tokens | read in |
+//! |---|---|---|---|
+//! | OpenAI chat and text completions, and whoever speaks them: Mistral, `DeepSeek`, Groq, xAI, vLLM, `OpenRouter` | `choices` | sums that include their parts | `openai` |
+//! | OpenAI Responses, also inside the event `response.completed` | `output` is a list | the same | `responses` |
+//! | Amazon Bedrock Converse | `output.message` | cache apart from input | `bedrock` |
+//! | Gemini `generateContent`, in camel or snake case | `candidates`, `promptFeedback`, `usageMetadata` | cache inside input, thoughts and tool results apart | `gemini` |
+//! | embeddings of OpenAI, Mistral, Ollama, Cohere, Gemini | `data[].embedding`, `embeddings`, `embedding` | input only | `embedding` |
+//! | Ollama chat and generate | `done` | `prompt_eval_count`, `eval_count` | `ollama` |
+//! | Cohere chat, version 2 | `message` | `tokens`, or else `billed_units` | `cohere` |
+//! | Anthropic messages | a list `content` with `role` or type `message` | cache apart from input | `anthropic` |
+//! | Cohere chat, version 1 | `text` with `generation_id` or `meta` | as version 2 | `cohere` |
+//!
+//! Anything else is noted whole, with the tokens of a usage object if there is one.
+//!
+//! An answer of text alone is noted as its text. With tool calls or other content it is the whole
+//! message, in a shape in which Langfuse finds the calls. What the model thought is no part of the
+//! text, and an answer of nothing but numbers (an embedding) is noted by its size.
 
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use self::answer::Answer;
 use super::Call;
-use crate::{
-    key,
-    usage::{InclusiveUsage, Usage},
-};
+use crate::usage::Usage;
 
-/// Notes in `call` what `response` says; a shape that is not known changes nothing.
+mod answer;
+mod anthropic;
+mod bedrock;
+mod cohere;
+mod embedding;
+mod gemini;
+mod number;
+mod ollama;
+mod openai;
+mod output;
+mod responses;
+mod unknown;
+mod usage;
+
+/// Notes in `call` what `response` says; what it does not say is left as it is.
 pub(super) fn note(call: &mut Call<'_>, response: &impl Serialize) {
     // An answer that cannot be serialised says nothing, and must not fail the call that was paid.
-    let Ok(response) = serde_json::to_value(response) else {
-        return;
-    };
-    if let Some(model) = response["model"].as_str() {
-        call.set_response_model(model);
-    }
-    if let Some(id) = response["id"].as_str() {
-        call.span().set_attribute(key::RESPONSE_ID, id);
-    }
-    if let Some(choices) = response["choices"].as_array() {
-        let reasons: Vec<_> = choices
-            .iter()
-            .filter_map(|choice| choice["finish_reason"].as_str())
-            .collect();
-        if !reasons.is_empty() {
-            call.span().set_attribute(key::FINISH_REASONS, &reasons);
-        }
-        match choices.as_slice() {
-            [] => {}
-            [only] => note_message(call, &only["message"]),
-            several => {
-                let messages: Vec<_> = several.iter().map(|choice| &choice["message"]).collect();
-                call.set_output(&messages);
-            }
-        }
-    }
-    if let Some(usage) = usage_of(&response["usage"]) {
-        call.set_usage(usage);
+    if let Ok(response) = serde_json::to_value(response) {
+        read(&response).note(call);
     }
 }
 
-/// A plain answer is noted as its text; tool calls need the whole message.
-fn note_message(call: &mut Call<'_>, message: &Json) {
-    match message["content"].as_str() {
-        Some(content) if message["tool_calls"].is_null() => call.set_output(content),
-        _ if message.is_null() => {}
-        _ => call.set_output(message),
+/// The tokens of a whole answer or of one chunk of a stream, in any of the shapes above.
+///
+/// A provider that counts in more than one chunk (Anthropic) says each class where it is known;
+/// what a later chunk leaves at zero was said before.
+pub(in crate::generation) fn usage_in(json: &Json) -> Option<Usage> {
+    let usage = usage::find(json)?;
+    if json["type"] == "message_delta" {
+        // Anthropic's last count leaves out how long the cache lives, which its first has told:
+        // both together would count what was written twice.
+        return Some(usage.cache_creation(0));
+    }
+    Some(usage)
+}
+
+fn read(json: &Json) -> Answer<'_> {
+    let json = responses::inside_event(json);
+    Answer {
+        usage: usage_in(json),
+        cost: openai::cost(json),
+        ..read_message(json)
     }
 }
 
-fn usage_of(usage: &Json) -> Option<Usage> {
-    let count = |value: &Json| value.as_u64().unwrap_or(0);
-    usage["prompt_tokens"].as_u64()?;
-    let (input, output) = (
-        &usage["prompt_tokens_details"],
-        &usage["completion_tokens_details"],
-    );
-    Some(Usage::from_inclusive(InclusiveUsage {
-        input: count(&usage["prompt_tokens"]),
-        cached: count(&input["cached_tokens"]),
-        cache_creation: 0, // OpenAI bills writes to its cache as ordinary input
-        input_audio: count(&input["audio_tokens"]),
-        output: count(&usage["completion_tokens"]),
-        reasoning: count(&output["reasoning_tokens"]),
-        output_audio: count(&output["audio_tokens"]),
-    }))
+/// Everything but tokens and cost, which lie in the same places in all shapes.
+fn read_message(json: &Json) -> Answer<'_> {
+    if json["choices"].is_array() {
+        openai::read(json)
+    } else if json["output"].is_array() {
+        responses::read(json)
+    } else if json["output"]["message"].is_object() {
+        bedrock::read(json)
+    } else if gemini::is_answer(json) {
+        gemini::read(json)
+    } else if let Some(answer) = embedding::read(json) {
+        answer
+    } else if json["done"].is_boolean() {
+        ollama::read(json)
+    } else if json["message"].is_object() {
+        cohere::read(json)
+    } else if anthropic::is_answer(json) {
+        anthropic::read(json)
+    } else if cohere::is_first_version(json) {
+        cohere::read_first_version(json)
+    } else {
+        unknown::read(json)
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn cached_and_reasoning_tokens_are_taken_out_of_the_sums() {
-        let usage = usage_of(&json!({
-            "prompt_tokens": 100, "completion_tokens": 50, "total_tokens": 150,
-            "prompt_tokens_details": {"cached_tokens": 64, "audio_tokens": 6},
-            "completion_tokens_details": {"reasoning_tokens": 20}
-        }));
-
-        assert_eq!(
-            usage,
-            Some(
-                Usage::new()
-                    .input(30)
-                    .cached(64)
-                    .input_audio(6)
-                    .output(30)
-                    .reasoning(20)
-            )
-        );
-    }
-
-    #[test]
-    fn an_answer_without_usage_has_none() {
-        assert_eq!(usage_of(&Json::Null), None);
-        assert_eq!(usage_of(&json!({"prompt_tokens": "many"})), None);
-    }
-
-    #[test]
-    fn an_embedding_has_input_only() {
-        assert_eq!(
-            usage_of(&json!({"prompt_tokens": 8, "total_tokens": 8})),
-            Some(Usage::new().input(8))
-        );
-    }
-}
+mod tests;
