@@ -63,7 +63,7 @@ pub(super) fn usage(usage: &Json) -> Option<Usage> {
     }
     let cached = count(&usage["cache_read_input_tokens"]);
     let written = count(&usage["cache_creation_input_tokens"]);
-    let writes = CacheWrites::new(written.unwrap_or(0), [&usage["cache_creation"]]);
+    let writes = CacheWrites::new(written.unwrap_or(0), &[&usage["cache_creation"]]);
     let (input, output) = (
         count(&usage["input_tokens"]),
         count(&usage["output_tokens"]),
@@ -110,8 +110,8 @@ pub(super) struct CacheWrites {
 
 impl CacheWrites {
     /// All that was written, and the first of these objects that says for how long.
-    pub(super) fn new(total: u64, lives: impl IntoIterator<Item = &Json>) -> Self {
-        let lives = lives.into_iter().find(|lives| lives.is_object());
+    pub(super) fn new(total: u64, lives: &[&Json]) -> Self {
+        let lives = lives.iter().find(|lives| lives.is_object());
         let tokens = |life| lives.map_or(0, |lives| count_or_zero(&lives[life]));
         Self::of(
             total,

@@ -98,7 +98,7 @@ pub(super) fn usage(usage: &Json) -> Option<Usage> {
             &details["cache_creation_tokens"], // gateways to Anthropic, here and below
             &usage["cache_creation_input_tokens"],
         ]),
-        [
+        &[
             &details["cache_creation_token_details"],
             &usage["cache_creation"],
         ],

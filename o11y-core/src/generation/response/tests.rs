@@ -1,1 +1,1 @@
-//! t
+//! Tests of reading.
