@@ -273,7 +273,7 @@ fn anthropic() -> Vec<Noted> {
             .used(tokens(12, 7).cached(4000).cache_creation(900)),
         of("anthropic_thinking", "end_turn")
             .said("A latte.")
-            .used(tokens(40, 20).reasoning(280)),
+            .used(tokens(40, 300)),
         of("anthropic_refusal", "refusal").used(tokens(18, 1)),
     ]
 }

@@ -31,6 +31,7 @@ use crate::usage::Usage;
 mod answer;
 mod anthropic;
 mod bedrock;
+mod cache;
 mod cohere;
 mod embedding;
 mod gemini;

@@ -6,10 +6,11 @@ use serde_json::{Value as Json, json};
 
 use super::{
     answer::Answer,
-    number::{count, count_or_zero, largest_count},
+    cache::CacheWrites,
+    number::count,
     output::{Output, elements},
 };
-use crate::usage::{InclusiveUsage, Usage};
+use crate::usage::Usage;
 
 pub(super) fn is_answer(json: &Json) -> bool {
     json["content"].is_array() && (json["type"] == "message" || json["role"].is_string())
@@ -42,23 +43,23 @@ fn said(content: &Json) -> Option<Output<'_>> {
     Some(Output::Json(Cow::Owned(message)))
 }
 
+const CACHE: [&str; 3] = [
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+    "cache_creation",
+];
+
 /// The tokens as Anthropic counts them: input that was read from or written to a cache is counted
-/// beside the input, thinking inside the output.
+/// beside the input, thinking inside the output. It stays there: Anthropic bills it as output, and
+/// Langfuse's price list has no price for the reasoning of a Claude.
 ///
 /// Without a cache there is no difference to OpenAI's Responses API, which has the same names. A
 /// total, which Anthropic does not send, says that a gateway counted in OpenAI's way.
 pub(super) fn usage(usage: &Json) -> Option<Usage> {
-    let mut cache = [
-        "cache_read_input_tokens",
-        "cache_creation_input_tokens",
-        "cache_creation",
-    ]
-    .iter()
-    .map(|name| &usage[*name]);
-    if cache.all(Json::is_null)
-        || !usage["total_tokens"].is_null()
-        || !usage["prompt_tokens"].is_null()
-    {
+    let says = |name: &&str| !usage[*name].is_null();
+    let has_cache = CACHE.iter().any(says);
+    let is_inclusive = ["prompt_tokens", "total_tokens"].iter().any(says);
+    if !has_cache || is_inclusive {
         return None;
     }
     let cached = count(&usage["cache_read_input_tokens"]);
@@ -71,67 +72,9 @@ pub(super) fn usage(usage: &Json) -> Option<Usage> {
     if [input, output, cached, written].iter().all(Option::is_none) && writes.total() == 0 {
         return None;
     }
-    Some(with_cache_apart(
-        input.unwrap_or(0),
-        cached.unwrap_or(0),
-        writes,
-        InclusiveUsage {
-            output: output.unwrap_or(0),
-            reasoning: largest_count(&[&usage["output_tokens_details"]["thinking_tokens"]]),
-            ..InclusiveUsage::default()
-        },
-    ))
-}
-
-/// The usage of a provider whose input leaves the cache out.
-pub(super) fn with_cache_apart(
-    input: u64,
-    cached: u64,
-    written: CacheWrites,
-    output: InclusiveUsage,
-) -> Usage {
-    Usage::from_inclusive(InclusiveUsage {
-        input: input.saturating_add(cached).saturating_add(written.total()),
-        cached,
-        cache_creation: written.unknown,
-        cache_creation_5m: written.five_minutes,
-        cache_creation_1h: written.hour,
-        ..output
-    })
-}
-
-/// Tokens written to a cache, by how long they stay there.
-#[derive(Clone, Copy)]
-pub(super) struct CacheWrites {
-    pub(super) unknown: u64,
-    pub(super) five_minutes: u64,
-    pub(super) hour: u64,
-}
-
-impl CacheWrites {
-    /// All that was written, and the first of these objects that says for how long.
-    pub(super) fn new(total: u64, lives: &[&Json]) -> Self {
-        let lives = lives.iter().find(|lives| lives.is_object());
-        let tokens = |life| lives.map_or(0, |lives| count_or_zero(&lives[life]));
-        Self::of(
-            total,
-            tokens("ephemeral_5m_input_tokens"),
-            tokens("ephemeral_1h_input_tokens"),
-        )
-    }
-
-    /// All that was written, and the parts of it whose life is known.
-    pub(super) fn of(total: u64, five_minutes: u64, hour: u64) -> Self {
-        Self {
-            unknown: total.saturating_sub(five_minutes).saturating_sub(hour),
-            five_minutes,
-            hour,
-        }
-    }
-
-    pub(super) fn total(self) -> u64 {
-        self.unknown
-            .saturating_add(self.five_minutes)
-            .saturating_add(self.hour)
-    }
+    let usage = Usage::new()
+        .input(input.unwrap_or(0))
+        .cached(cached.unwrap_or(0))
+        .output(output.unwrap_or(0));
+    Some(writes.beside(usage))
 }

@@ -4,11 +4,11 @@ use serde_json::Value as Json;
 
 use super::{
     answer::Answer,
-    anthropic::{CacheWrites, with_cache_apart},
+    cache::CacheWrites,
     number::{count, count_or_zero},
     output::{Output, ToolCall, elements},
 };
-use crate::usage::{InclusiveUsage, Usage};
+use crate::usage::Usage;
 
 pub(super) fn read(json: &Json) -> Answer<'_> {
     Answer {
@@ -65,13 +65,10 @@ pub(super) fn usage(usage: &Json) -> Option<Usage> {
             .fold(0, u64::saturating_add)
     };
     let written = count_or_zero(&usage["cacheWriteInputTokens"]);
-    Some(with_cache_apart(
-        input.unwrap_or(0),
-        count_or_zero(&usage["cacheReadInputTokens"]),
-        CacheWrites::of(written, written_for("5m"), written_for("1h")),
-        InclusiveUsage {
-            output: output.unwrap_or(0),
-            ..InclusiveUsage::default()
-        },
-    ))
+    let cached = count_or_zero(&usage["cacheReadInputTokens"]);
+    let usage = Usage::new()
+        .input(input.unwrap_or(0))
+        .cached(cached)
+        .output(output.unwrap_or(0));
+    Some(CacheWrites::of(written, written_for("5m"), written_for("1h")).beside(usage))
 }

@@ -4,8 +4,8 @@ use serde_json::Value as Json;
 
 use super::{
     answer::Answer,
-    anthropic::CacheWrites,
-    number::{count, dollars, first_count, largest_count},
+    cache::CacheWrites,
+    number::{count, count_or_zero, dollars, first_count, largest_count},
     output::{Output, elements, is_empty},
 };
 use crate::usage::{Cost, InclusiveUsage, Usage};
@@ -104,22 +104,17 @@ pub(super) fn usage(usage: &Json) -> Option<Usage> {
         ],
     );
     // Audio that was cached is counted as cached.
-    let audio = largest_count(&[&details["audio_tokens"]]).saturating_sub(largest_count(&[
-        &details["cached_tokens_details"]["audio_tokens"],
-    ]));
+    let audio = count_or_zero(&details["audio_tokens"]);
+    let cached_audio = count_or_zero(&details["cached_tokens_details"]["audio_tokens"]);
     let fresh = input.saturating_sub(cached).saturating_sub(written.total());
 
     let details = first_object(usage, OUTPUT_DETAILS);
-    let reasoning = largest_count(&[
-        &details["reasoning_tokens"],
-        &details["thinking_tokens"],
-        &usage["reasoning_tokens"],
-    ]);
+    let reasoning = largest_count(&[&details["reasoning_tokens"], &usage["reasoning_tokens"]]);
     // xAI counts reasoning beside the output: then only the three add up to the total.
     let is_beside =
         reasoning > 0 && total == Some(input.saturating_add(output).saturating_add(reasoning));
     let output = output.saturating_add(if is_beside { reasoning } else { 0 });
-    let output_audio = largest_count(&[&details["audio_tokens"]]);
+    let output_audio = count_or_zero(&details["audio_tokens"]);
 
     Some(Usage::from_inclusive(InclusiveUsage {
         input,
@@ -127,7 +122,7 @@ pub(super) fn usage(usage: &Json) -> Option<Usage> {
         cache_creation: written.unknown,
         cache_creation_5m: written.five_minutes,
         cache_creation_1h: written.hour,
-        input_audio: audio.min(fresh),
+        input_audio: audio.saturating_sub(cached_audio).min(fresh),
         output,
         reasoning,
         output_audio: output_audio.min(output.saturating_sub(reasoning)),
