@@ -65,12 +65,17 @@
 
 mod attached;
 mod module_scope;
+mod pricing;
 mod subscriber;
 mod token_budget;
 
 pub use self::{
     attached::Attached,
     module_scope::ModuleScope,
+    pricing::{
+        CostBreakdown, ModelPrice, PriceTableError, Pricing, Rates, ServiceTier, Unpriced,
+        UnpricedModel,
+    },
     subscriber::{BaseSubscriber, Subscriptions},
     token_budget::{ModelUsage, TokenBudgetExceeded, TokenBudgetTracker},
 };
