@@ -12,9 +12,9 @@ pub enum PriceTableError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A field holds what it may not, is not known, or is missing.
-    #[error("`{field}` of {place} in the price table must be {accepted}")]
+    #[error("`{field}` of {place} must be {accepted}")]
     Field {
-        /// The model, as `provider/model`, or `the table`.
+        /// The model, or the table itself.
         place: String,
         /// The field, with its path inside the model.
         field: String,
@@ -33,14 +33,14 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn table() -> Self {
         Self {
-            place: "the table".to_owned(),
+            place: "the price table".to_owned(),
             path: String::new(),
         }
     }
 
     pub(crate) fn model(provider: &str, model: &str) -> Self {
         Self {
-            place: format!("`{provider}/{model}`"),
+            place: format!("`{provider}/{model}` in the price table"),
             path: String::new(),
         }
     }

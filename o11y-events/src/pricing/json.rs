@@ -1,30 +1,35 @@
-//! Price tables in our own schema, read and written.
-
-use std::{collections::BTreeMap, fmt::Write as _};
+//! Price tables in our own schema, read.
 
 use o11y_core::Cost;
 use serde_json::{Map, Value};
 
+pub(crate) use self::write::write;
 use super::{
     class::Class,
     decimal::{self, Beyond},
     error::{Place, PriceTableError},
     layer::Layer,
-    model_price::{Card, ModelPrice},
+    model_price::ModelPrice,
     name,
     rates::Rates,
     service_tier::ServiceTier,
 };
 
+mod write;
+
 const PRICE: &str =
     "a price in dollars for a million tokens, at least 0 and with at most 6 decimals";
 const TOKENS: &str = "a whole number of tokens";
 const OBJECT: &str = "an object";
+/// The table as a whole, which has no name of its own.
+pub(crate) const TOP: &str = "the top level";
+
 const TEXT: &str = "text";
 const DATE: &str = "a date like \"2026-11-12\"";
 const KNOWN: &str = "left out: it is not a field of this table";
 const GIVEN: &str = "given: input and output always have a price";
 
+/// The fields of a model beside its classes and tiers.
 const ABOVE: &str = "above";
 const MAX_INPUT: &str = "max_input_tokens";
 const MAX_OUTPUT: &str = "max_output_tokens";
@@ -33,7 +38,7 @@ pub(crate) fn read(text: &str) -> Result<Layer, PriceTableError> {
     let table = parse(text)?;
     let place = Place::table();
     let mut layer = Layer::default();
-    for (field, value) in object(&table, &place, "it")? {
+    for (field, value) in object(&table, &place, TOP)? {
         match field.as_str() {
             "date" => layer.date = Some(date(value, &place)?),
             "source" => {
@@ -90,24 +95,25 @@ fn read_priced_like(
 
 fn read_providers(value: &Value, place: &Place, layer: &mut Layer) -> Result<(), PriceTableError> {
     for (provider, models) in object(value, place, "providers")? {
-        let models = object(models, &place.at("providers"), provider)?;
+        let place = place.at("providers");
+        let models = object(models, &place, provider)?;
         for (model, row) in models {
-            let place = Place::model(provider, model);
-            layer.insert(provider, model, read_model(row, &place)?);
+            let row = object(row, &place.at(provider), model)?;
+            let price = read_model(row, &Place::model(provider, model))?;
+            layer.insert(provider, model, price);
         }
     }
     Ok(())
 }
 
-fn read_model(row: &Value, place: &Place) -> Result<ModelPrice, PriceTableError> {
-    let row = object(row, place, "it")?;
+fn read_model(row: &Map<String, Value>, place: &Place) -> Result<ModelPrice, PriceTableError> {
     let rates = read_rates(row, place)?.ok_or_else(|| place.wrong("input", GIVEN))?;
     let mut price = read_long(row, place, ServiceTier::Standard, ModelPrice::new(rates))?;
     for (field, value) in row {
         let tier = ServiceTier::ALL.into_iter().skip(1);
         if let Some(tier) = { tier }.find(|tier| tier.name() == field) {
+            let rows = object(value, place, field)?;
             let place = place.at(field);
-            let rows = object(value, &place, "it")?;
             if let Some((unknown, _)) = rows
                 .iter()
                 .find(|(field, _)| *field != ABOVE && Class::from_name(field).is_none())
@@ -162,13 +168,14 @@ fn read_long(
     let Some(value) = row.get(ABOVE) else {
         return Ok(price);
     };
+    let rows = object(value, place, ABOVE)?;
     let place = place.at(ABOVE);
-    for (above, row) in object(value, &place, "it")? {
+    for (above, row) in rows {
         let threshold = above
             .parse()
             .map_err(|_not_a_number: std::num::ParseIntError| place.wrong(above, TOKENS))?;
+        let row = object(row, &place, above)?;
         let place = place.at(above);
-        let row = object(row, &place, "it")?;
         if let Some(unknown) = row.keys().find(|field| Class::from_name(field).is_none()) {
             return Err(place.wrong(unknown, KNOWN));
         }
@@ -187,86 +194,4 @@ pub(crate) fn price(value: &Value, places: i32, beyond: Beyond) -> Option<Cost> 
         _ => None,
     };
     picodollars.map(Cost::from_picodollars)
-}
-
-/// One line a model, sorted, so that changes are read line by line.
-pub(crate) fn write(
-    date: Option<&str>,
-    source: Option<&str>,
-    priced_like: &BTreeMap<&str, &str>,
-    providers: &BTreeMap<&str, BTreeMap<&str, &ModelPrice>>,
-) -> String {
-    let mut text = "{\n".to_owned();
-    for (field, value) in [("date", date), ("source", source)] {
-        if let Some(value) = value {
-            _ = writeln!(text, "  \"{field}\": {},", quoted(value)); // a String takes everything
-        }
-    }
-    if !priced_like.is_empty() {
-        let pairs = priced_like.iter();
-        let pairs = pairs.map(|(host, maker)| format!("{}: {}", quoted(host), quoted(maker)));
-        let pairs = pairs.collect::<Vec<_>>().join(", ");
-        _ = writeln!(text, "  \"priced_like\": {{{pairs}}},");
-    }
-    text.push_str("  \"providers\": {");
-    for (at, (provider, models)) in providers.iter().enumerate() {
-        _ = write!(text, "{}\n    {}: {{", comma(at), quoted(provider));
-        for (at, (model, price)) in models.iter().enumerate() {
-            let row = row_of(price);
-            _ = write!(text, "{}\n      {}: {{{row}}}", comma(at), quoted(model));
-        }
-        text.push_str("\n    }");
-    }
-    text.push_str("\n  }\n}\n");
-    text
-}
-
-fn comma(at: usize) -> &'static str {
-    if at == 0 { "" } else { "," }
-}
-
-fn quoted(text: &str) -> String {
-    Value::from(text).to_string()
-}
-
-fn row_of(price: &ModelPrice) -> String {
-    let mut fields = tier_of(price, ServiceTier::Standard);
-    for tier in ServiceTier::ALL.into_iter().skip(1) {
-        let own = tier_of(price, tier);
-        if !own.is_empty() {
-            fields.push(format!("\"{tier}\": {{{}}}", own.join(", ")));
-        }
-    }
-    let limits = [
-        (MAX_INPUT, price.get_max_input_tokens()),
-        (MAX_OUTPUT, price.get_max_output_tokens()),
-    ];
-    for (field, limit) in limits {
-        fields.extend(limit.map(|tokens| format!("\"{field}\": {tokens}")));
-    }
-    fields.join(", ")
-}
-
-fn tier_of(price: &ModelPrice, tier: ServiceTier) -> Vec<String> {
-    let cards = || price.cards().iter().filter(|card| card.tier == tier);
-    let base = cards().find(|card| card.above.is_none());
-    let mut fields = base.map_or_else(Vec::new, rates_of);
-    let long: Vec<_> = cards()
-        .filter_map(|card| {
-            let above = card.above?;
-            Some(format!("\"{above}\": {{{}}}", rates_of(card).join(", ")))
-        })
-        .collect();
-    if !long.is_empty() {
-        fields.push(format!("\"{ABOVE}\": {{{}}}", long.join(", ")));
-    }
-    fields
-}
-
-fn rates_of(card: &Card) -> Vec<String> {
-    let own = Class::ALL.into_iter().filter_map(|class| {
-        let price = decimal::per_million(card.rates.own(class)?.picodollars());
-        Some(format!("\"{}\": {price}", class.name()))
-    });
-    own.collect()
 }

@@ -48,7 +48,7 @@ impl Layer {
             names
                 .into_iter()
                 .flatten()
-                .find_map(|model| find_in(models, model))
+                .find_map(|model| find_in(models, provider, model))
         })
     }
 
@@ -59,12 +59,12 @@ impl Layer {
             return self.find_of(&prefix, rest);
         }
         let mut makers = name::MAKERS.iter();
-        let made = makers.find_map(|maker| find_in(self.providers.get(*maker)?, model));
+        let made = makers.find_map(|maker| find_in(self.providers.get(*maker)?, maker, model));
         made.or_else(|| {
             let mut hosted = self
                 .providers
-                .values()
-                .filter_map(|models| find_in(models, model));
+                .iter()
+                .filter_map(|(host, models)| find_in(models, host, model));
             let first = hosted.next()?;
             hosted.all(|other| other == first).then_some(first)
         })
@@ -77,11 +77,11 @@ fn split_prefix(model: &str) -> Option<(String, &str)> {
     Some((name::provider(prefix), rest))
 }
 
-fn find_in<'a>(models: &'a Models, model: &str) -> Option<&'a ModelPrice> {
+fn find_in<'a>(models: &'a Models, provider: &str, model: &str) -> Option<&'a ModelPrice> {
     dated(models, model)
         .or_else(|| dated(models, name::without_owner(model)?))
         .or_else(|| {
-            let anywhere = name::without_region(model)?;
+            let anywhere = name::without_region(provider, model)?;
             let by_region = name::in_regions(anywhere).any(|id| models.contains_key(&id));
             // Where regions differ, a region that is not among them may cost anything.
             (!by_region).then(|| dated(models, anywhere)).flatten()

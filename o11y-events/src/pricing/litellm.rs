@@ -53,15 +53,16 @@ type Prices = BTreeMap<When, [Option<Cost>; Class::ALL.len()]>;
 
 pub(crate) fn read(text: &str) -> Result<Layer, PriceTableError> {
     let table = json::parse(text)?;
+    let place = Place::table();
     let mut layer = Layer::default();
-    for (model, row) in json::object(&table, &Place::table(), "it")? {
+    for (model, row) in json::object(&table, &place, json::TOP)? {
         if model == DESCRIPTION {
             continue;
         }
         let provider = row.get("litellm_provider").and_then(Value::as_str);
         let provider = provider.unwrap_or_default();
+        let row = json::object(row, &place, model)?;
         let place = Place::model(provider, model);
-        let row = json::object(row, &place, "it")?;
         if let Some(price) = read_model(row, &place)? {
             layer.insert(provider, model, price);
         }

@@ -132,7 +132,10 @@ pub(crate) fn without_owner(name: &str) -> Option<&str> {
 }
 
 /// A Bedrock model's id without the region of an inference profile.
-pub(crate) fn without_region(name: &str) -> Option<&str> {
+pub(crate) fn without_region<'a>(provider: &str, name: &'a str) -> Option<&'a str> {
+    if provider != "bedrock" {
+        return None;
+    }
     REGIONS.iter().find_map(|region| name.strip_prefix(region))
 }
 
