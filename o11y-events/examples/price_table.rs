@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p o11y-events --example price_table -- LITELLM.json 2026-11-12 > o11y-events/src/pricing/table.json`
 //!
-//! takes the rows of the providers below out of `LiteLLM`'s file, of the day that is given, puts
+//! takes the rows of the providers below out of LiteLLM's file, of the day that is given, puts
 //! the corrections of `src/pricing/corrections.json` on top and leaves out what the rules of
 //! look-up find without a row of its own. Without arguments it writes the table as it is.
 

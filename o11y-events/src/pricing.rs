@@ -62,7 +62,7 @@ const TABLE: &str = include_str!("pricing/table.json");
 /// | # | asked for | found |
 /// |---|---|---|
 /// | 1 | a name as it stands in the table | that row |
-/// | 2 | a provider by the name that OpenTelemetry, `LiteLLM` or a client gives it (`gcp.gemini`, `aws.bedrock`, `x_ai`) | the rows of that provider |
+/// | 2 | a provider by the name that OpenTelemetry, LiteLLM or a client gives it (`gcp.gemini`, `aws.bedrock`, `x_ai`) | the rows of that provider |
 /// | 3 | `openai/gpt-4o`, with the same provider or none | as `gpt-4o` of that provider |
 /// | 4 | `models/…`, `publishers/…/models/…`, `projects/…/models/…`, an ARN of a foundation model or inference profile | as what stands behind it |
 /// | 5 | a name with a date or `latest` behind it: `-2024-07-18`, `-20241022`, `@20240620`, `-latest`, `@default`; of a preview also `-05-20`, `-09-2025`; of Gemini `-001` | as the name without it |
@@ -138,7 +138,7 @@ impl Pricing {
         json::read(text).map(Self::of)
     }
 
-    /// Reads a table in the schema of `LiteLLM`'s `model_prices_and_context_window.json`.
+    /// Reads a table in the schema of LiteLLM's `model_prices_and_context_window.json`.
     ///
     /// What is not billed by tokens is left out, and what costs nothing there, which may as well
     /// mean that its price is not known. A price is rounded to a picodollar a token. Fields that

@@ -1,4 +1,4 @@
-//! Price tables in the schema of `LiteLLM`'s `model_prices_and_context_window.json`.
+//! Price tables in the schema of LiteLLM's `model_prices_and_context_window.json`.
 
 use std::collections::BTreeMap;
 

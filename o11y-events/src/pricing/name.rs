@@ -37,7 +37,7 @@ const MOMENTS: [&str; 4] = ["-20##-##-##", "-20######", "-latest", "-default"];
 const MOMENTS_OF_A_PREVIEW: [&str; 2] = ["-##-20##", "-##-##"];
 
 /// A provider by the one name that it has in a table. The names of OpenTelemetry's conventions, of
-/// `LiteLLM` and of common clients are understood; any other stays as it is, in lower case.
+/// LiteLLM and of common clients are understood; any other stays as it is, in lower case.
 pub(crate) fn provider(text: &str) -> String {
     let name = text
         .trim()
