@@ -89,7 +89,7 @@ impl Pricing {
         Self::default()
     }
 
-    /// The table that this crate brings along: 632 models of OpenAI, Anthropic, Google, Mistral,
+    /// The table that this crate brings along: 630 models of OpenAI, Anthropic, Google, Mistral,
     /// Cohere, DeepSeek, xAI, Groq, Perplexity, Voyage, and those on Azure, Bedrock and Vertex that
     /// cost something else there, as of its [`date`](Self::date). Prices change, and introductory
     /// ones end: put newer ones on top.

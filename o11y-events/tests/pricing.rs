@@ -281,7 +281,7 @@ fn the_built_in_table_is_dated_and_every_row_is_complete() {
     let pricing = Pricing::builtin();
 
     assert_eq!(pricing.date(), Some("2026-11-12"));
-    assert_eq!(format!("{pricing:?}"), "Pricing(632 models, 2026-11-12)");
+    assert_eq!(format!("{pricing:?}"), "Pricing(630 models, 2026-11-12)");
     for (provider, model, price) in pricing.models() {
         let rates = price.rates(ServiceTier::Standard, 0).unwrap();
         let gives_nothing = ["embed", "voyage", "ada"]
@@ -371,7 +371,7 @@ fn a_file_of_litellm_is_read_with_its_tiers() {
       },
       "gemini/gemini-x": {
         "litellm_provider": "gemini", "mode": "chat", "supports_audio_input": true,
-        "input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06
+        "input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06, "input_cost_per_token_above_128k_tokens": 3e-06
       },
       "embed-x": {"litellm_provider": "cohere", "mode": "embedding", "input_cost_per_token": 1e-07},
       "free-x": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 0.0, "output_cost_per_token": 0},
@@ -410,9 +410,14 @@ fn a_file_of_litellm_is_read_with_its_tiers() {
     .max_input_tokens(1_000_000)
     .max_output_tokens(64_000);
     assert_eq!(gpt, &expected);
-    let gemini = pricing.price(None, "gemini-x").unwrap();
-    let gemini = gemini.rates(ServiceTier::Standard, 0).unwrap();
+    let model = pricing.price(None, "gemini-x").unwrap();
+    let gemini = model.rates(ServiceTier::Standard, 0).unwrap();
     assert_eq!(gemini.get_input_audio(), Some(pico(1_000_000)));
+    let long = model.rates(ServiceTier::Standard, 128_001).unwrap();
+    assert_eq!(
+        (long.get_input(), long.get_output()),
+        (pico(3_000_000), pico(2_000_000))
+    );
     assert_eq!(
         Pricing::from_json(&pricing.to_json()).unwrap().to_json(),
         pricing.to_json()

@@ -21,13 +21,13 @@ const PRICE: &str =
     "a price in dollars for a million tokens, at least 0 and with at most 6 decimals";
 const TOKENS: &str = "a whole number of tokens";
 const OBJECT: &str = "an object";
-/// The table as a whole, which has no name of its own.
-pub(crate) const TOP: &str = "the top level";
-
 const TEXT: &str = "text";
 const DATE: &str = "a date like \"2026-11-12\"";
 const KNOWN: &str = "left out: it is not a field of this table";
 const GIVEN: &str = "given: input and output always have a price";
+
+/// The table as a whole, which has no name of its own.
+pub(crate) const TOP: &str = "the top level";
 
 /// The fields of a model beside its classes and tiers.
 const ABOVE: &str = "above";

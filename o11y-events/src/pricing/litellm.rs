@@ -90,7 +90,16 @@ fn read_model(
         return Ok(None);
     };
     let mut price = ModelPrice::new(standard);
-    for ((tier, above), prices) in prices {
+    for ((tier, above), mut prices) in prices {
+        if tier == ServiceTier::Standard {
+            // What a long input does not change stays as it is. Another tier's price is its own.
+            for (class, usual) in [
+                (Class::Input, standard.get_input()),
+                (Class::Output, standard.get_output()),
+            ] {
+                prices[class as usize].get_or_insert(usual);
+            }
+        }
         if let Some(rates) = rates(prices) {
             price = price.card(tier, above, rates);
         }
