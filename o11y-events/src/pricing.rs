@@ -143,7 +143,8 @@ impl Pricing {
     /// What is not billed by tokens is left out, and what costs nothing there, which may as well
     /// mean that its price is not known. A price is rounded to a picodollar a token. Fields that
     /// have no meaning here are passed over. A model that takes audio without a price for it takes
-    /// it at the price of input.
+    /// it at the price of input, and one whose long input has no price for output, or the reverse,
+    /// keeps the usual one. A service tier needs both.
     ///
     /// # Errors
     ///
