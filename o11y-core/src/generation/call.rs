@@ -98,8 +98,10 @@ impl<'a> Call<'a> {
         self.span
     }
 
-    /// Notes an answer in the shape of OpenAI's chat completions: model, id, message, finish
-    /// reasons and usage. What is missing in it is left as it is.
+    /// Notes a provider's answer: model, id, message, finish reasons, tokens, and the cost where it is
+    /// stated. The shape is recognised: OpenAI (chat, Responses, embeddings) and compatible servers,
+    /// Anthropic, Gemini, Bedrock Converse, Ollama, Mistral, Cohere; any other is noted whole. What
+    /// is missing in it is left as it is.
     ///
     /// ```
     /// # use o11y_core::{Context, Generation};
