@@ -48,10 +48,14 @@
 //!
 //! None is on by default.
 //!
-//! * `testing`: records what a test does, and shows it as a tree, see [`testing`].
+//! * `macros`: the attribute `#[observe]`, which makes a function a span.
+//! * `testing`: records what a test does, and shows it as a tree: module `testing`.
 //! * `http`: `HeaderMap` of the `http` crate as a carrier of a trace, see [`Propagation`].
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "macros")]
+#[doc(hidden)]
+pub mod __private;
 mod attribute;
 mod bus;
 mod clock;
@@ -81,6 +85,10 @@ pub mod testing;
 mod text;
 mod usage;
 mod value;
+
+#[cfg(feature = "macros")]
+#[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
+pub use o11y_core_macros::observe;
 
 pub use self::{
     attribute::Attributes,

@@ -13,6 +13,9 @@ use crate::{
 mod json;
 mod text;
 
+#[cfg(feature = "macros")]
+pub(crate) use self::text::json_text;
+
 /// The value of an attribute, an input or an output.
 ///
 /// Made by `into()` from text, numbers, `bool`, `Option` (`None` is left out) and from a reference

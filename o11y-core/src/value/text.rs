@@ -13,7 +13,7 @@ const TOO_DEEP: &str = "…[cut: nested deeper than 128]";
 
 /// Writes `value` as JSON. What is too long or too deep ends where it was cut, and says so. None if
 /// the value itself refuses.
-pub(super) fn json_text<T: Serialize + ?Sized>(value: &T) -> Option<String> {
+pub(crate) fn json_text<T: Serialize + ?Sized>(value: &T) -> Option<String> {
     let mut text = Bounded(Vec::with_capacity(128));
     let Err(error) = value.serialize(&mut Serializer::with_formatter(&mut text, Depth(0))) else {
         return String::from_utf8(text.0).ok();
