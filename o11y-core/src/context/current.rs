@@ -89,9 +89,13 @@ pub(crate) fn return_from(inside: &Current) {
     }
 }
 
-/// Says `attributes` of the span that is open; returns the scope that this replaced.
+/// Says `attributes` of the span that is open; returns the scope that this replaced. Where none is
+/// open, nobody would ever take it away again.
 fn add_to_open_span(attributes: &TraceAttributes) -> Option<Arc<Scope>> {
-    let known = with(|current| current.span_scope().cloned());
+    let known = with(|current| {
+        let is_open = !current.context.span_id.is_none();
+        is_open.then(|| current.span_scope().cloned())
+    })?;
     let late = Scope::nested(known.as_deref(), attributes);
     with(|current| current.late_scope.replace(late))
 }
