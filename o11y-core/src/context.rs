@@ -79,7 +79,8 @@ impl Context {
     /// Adds an attribute to the span that is open here, from code that does not hold it. It is put
     /// over the span's own attributes when that ends.
     ///
-    /// False if there is no open span: outside of any, or through a handle to one that has ended.
+    /// False if there is no open span: outside of any, or through a handle to one that has ended or
+    /// was [not current](Span::context) where the handle was made.
     ///
     /// ```
     /// use o11y_core::Context;
@@ -338,7 +339,8 @@ impl Context {
 
 impl Span {
     /// The context inside the span, to carry it to another thread or into a header. With telemetry
-    /// off it is the one around it.
+    /// off it is the one around it. Taken where the span is not the current one, as inside of an
+    /// inner span, it opens children like any other but takes no [annotations](Context::annotate).
     #[must_use]
     pub fn context(&self) -> Context {
         let current = Context::current();
@@ -348,14 +350,15 @@ impl Span {
         if current.span_id() == Some(record.span_id) {
             return current;
         }
-        // An outer span, seen from inside an inner one.
+        // A span that is not current here: an outer one, seen from inside an inner one, or one of
+        // another thread. Its mailbox lies where it is current.
         Context {
             trace_id: record.trace_id,
             span_id: record.span_id,
             sampled: true,
             scope: current.scope,
             telemetry: current.telemetry,
-            mailbox: None,
+            mailbox: Some(Mailbox::out_of_reach()),
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::{
     borrow::Cow,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 
 use crate::{attribute::Attributes, value::Value};
@@ -23,6 +23,16 @@ impl Mailbox {
         Self {
             slip: Mutex::new(Some(Attributes::new())),
         }
+    }
+
+    /// The mailbox of every span that cannot be reached from here: it takes nothing.
+    pub(crate) fn out_of_reach() -> Arc<Self> {
+        static SEALED: LazyLock<Arc<Mailbox>> = LazyLock::new(|| {
+            Arc::new(Mailbox {
+                slip: Mutex::new(None),
+            })
+        });
+        Arc::clone(&SEALED)
     }
 
     /// Leaves an attribute; false if the span has ended.

@@ -1,20 +1,11 @@
 //! A context's point in its trace, given to another process and taken from one.
 
-use std::sync::{Arc, LazyLock};
-
 use super::{Extractor, Injector, ParseTraceParentError, Propagation, TraceParent};
 use crate::{
     context::{Context, current},
     id::TraceId,
     mailbox::Mailbox,
 };
-
-/// The mailbox of every span of another process: it has ended for us, and takes nothing.
-static SEALED: LazyLock<Arc<Mailbox>> = LazyLock::new(|| {
-    let mailbox = Mailbox::new();
-    drop(mailbox.seal());
-    Arc::new(mailbox)
-});
 
 /// Going on in another process.
 ///
@@ -93,7 +84,7 @@ impl From<TraceParent> for Context {
             trace_id: parent.trace_id(),
             span_id: parent.span_id(),
             sampled: parent.is_sampled(),
-            mailbox: Some(Arc::clone(&SEALED)),
+            mailbox: Some(Mailbox::out_of_reach()), // it has ended for us
             telemetry: current::with(|current| current.context.telemetry.clone()),
             ..Self::EMPTY
         }
