@@ -1,6 +1,7 @@
 //! A future that is polled, and dropped, with its own context in place of the thread's.
 
 use std::{
+    any::Any,
     mem,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::Pin,
@@ -13,36 +14,54 @@ use pin_project_lite::pin_project;
 use super::current::{self, Current};
 
 pin_project! {
-    /// Polls `inner` in the context that lies at `current`; a panic becomes its output.
+    /// Polls a future in the context that lies at `current`; a panic becomes its output.
     pub(crate) struct InContext<'a, F> {
         current: &'a mut Current,
         #[pin]
-        inner: Option<F>,
+        stage: Stage<F>,
     }
 
     impl<F> PinnedDrop for InContext<'_, F> {
         // What a cancelled future's destructors do belongs to its span, too.
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            if this.inner.is_some() {
+            if matches!(*this.stage, Stage::Running { .. }) {
                 let _inside = Inside::enter(this.current);
-                this.inner.set(None);
+                this.stage.set(Stage::Ended);
             }
         }
+    }
+}
+
+pin_project! {
+    #[project = StageAt]
+    enum Stage<F> {
+        Running {
+            #[pin]
+            inner: F,
+        },
+        /// There is no future, because making it panicked.
+        Failed {
+            payload: Option<Box<dyn Any + Send>>,
+        },
+        Ended,
     }
 }
 
 impl<'a, F> InContext<'a, F> {
     /// `make` runs in the context, because a plain function may do its work before the first poll.
     pub(crate) fn new(current: &'a mut Current, make: impl FnOnce() -> F) -> Self {
-        let inner = {
+        let outcome = {
             let _inside = Inside::enter(current);
-            make()
+            catch_unwind(AssertUnwindSafe(make))
         };
-        Self {
-            current,
-            inner: Some(inner),
-        }
+        let stage = match outcome {
+            Ok(inner) => Stage::Running { inner },
+            Err(payload) => Stage::Failed {
+                payload: Some(payload),
+            },
+        };
+        Self { current, stage }
     }
 }
 
@@ -51,21 +70,23 @@ impl<F: Future> Future for InContext<'_, F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        let _inside = Inside::enter(this.current);
-        let Some(inner) = this.inner.as_mut().as_pin_mut() else {
-            return Poll::Pending; // polled again after its end, which no caller of ours does
+        let inner = match this.stage.as_mut().project() {
+            StageAt::Running { inner } => inner,
+            StageAt::Failed { payload } => {
+                return payload
+                    .take()
+                    .map_or(Poll::Pending, |payload| Poll::Ready(Err(payload)));
+            }
+            StageAt::Ended => return Poll::Pending, // polled again, which no caller of ours does
         };
-        match catch_unwind(AssertUnwindSafe(|| inner.poll(cx))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(output)) => {
-                this.inner.set(None);
-                Poll::Ready(Ok(output))
-            }
-            Err(payload) => {
-                this.inner.set(None);
-                Poll::Ready(Err(payload))
-            }
-        }
+        let _inside = Inside::enter(this.current);
+        let outcome = match catch_unwind(AssertUnwindSafe(|| inner.poll(cx))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(output)) => Ok(output),
+            Err(payload) => Err(payload),
+        };
+        this.stage.set(Stage::Ended);
+        Poll::Ready(outcome)
     }
 }
 
