@@ -1,5 +1,6 @@
 //! A sink that keeps what ends, shared by all tests of a binary; each looks at its own trace.
 
+#![expect(clippy::expect_used, reason = "only tests use it")]
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::{
@@ -7,7 +8,9 @@ use std::{
     sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
-use o11y_core::{Anchor, Ended, Level, Observability, Record, Sink, SpanId, Status, TraceId, key};
+use o11y_core::{
+    Anchor, Context, Ended, Level, Observability, Record, Sink, SpanId, Status, TraceId, key,
+};
 
 #[derive(Default)]
 pub(crate) struct Memory {
@@ -24,6 +27,25 @@ static MEMORY: LazyLock<Arc<Memory>> = LazyLock::new(|| {
 /// Switches recording on, once for the process.
 pub(crate) fn memory() -> &'static Memory {
     &MEMORY
+}
+
+/// Runs `f` in a root span and returns its trace.
+pub(crate) fn traced(f: impl FnOnce()) -> TraceId {
+    memory();
+    Context::with_span("root", |span| {
+        f();
+        span.context().trace_id().expect("telemetry is on")
+    })
+}
+
+/// Like [`traced`], for an async closure.
+pub(crate) async fn traced_async(f: impl AsyncFnOnce()) -> TraceId {
+    memory();
+    Context::with_span_async("root", async |span| {
+        f().await;
+        span.context().trace_id().expect("telemetry is on")
+    })
+    .await
 }
 
 impl Sink for Memory {
