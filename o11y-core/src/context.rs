@@ -380,6 +380,15 @@ impl fmt::Debug for Context {
 }
 
 /// Puts the thread's previous context back when dropped.
+///
+/// Guards are dropped in the reverse order of their making, and inside of the span that they were
+/// made in. In another order the one that is dropped last decides where the thread stands, until
+/// the span around all of them ends. It stays on its thread:
+///
+/// ```compile_fail
+/// let guard = o11y_core::Context::current().attach();
+/// std::thread::spawn(move || drop(guard));
+/// ```
 #[must_use = "bind it to a name, not `_`: the context is attached until the guard is dropped"]
 pub struct ContextGuard {
     previous: Current,

@@ -75,6 +75,8 @@ mod outlet;
 mod pattern;
 mod propagation;
 mod record;
+#[cfg(doctest)]
+mod refused;
 mod scope;
 mod sink;
 mod span;
