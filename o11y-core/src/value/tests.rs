@@ -1,6 +1,9 @@
 //! What each natural type becomes.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
 use serde::{Serialize, Serializer, ser::Error as _};
 
@@ -110,6 +113,24 @@ fn compounds_become_json_text_and_a_text_at_the_top_stays_unquoted() {
     assert_eq!(text(&Mood::Mixed(3)), r#"{"Mixed":3}"#);
     assert_eq!(text("plain"), "plain");
     assert_eq!(text(String::from("plain")), "plain");
+}
+
+#[test]
+fn times_become_what_serde_makes_of_them() {
+    let moment = SystemTime::UNIX_EPOCH + Duration::new(1_700_000_000, 5);
+
+    assert_eq!(
+        text(&moment),
+        r#"{"secs_since_epoch":1700000000,"nanos_since_epoch":5}"#
+    );
+    assert_eq!(
+        text(&Duration::from_millis(1_500)),
+        r#"{"secs":1,"nanos":500000000}"#
+    );
+    assert_eq!(
+        text(&(SystemTime::UNIX_EPOCH - Duration::from_secs(1))),
+        "<value could not be serialised>"
+    );
 }
 
 #[test]
