@@ -113,11 +113,13 @@ fn spans_opened_when_the_threads_context_is_gone_are_recorded_each_by_itself() {
 
     memory();
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let thread = scope.spawn(|| {
             // What was there first is destroyed last.
             LATE.with(|_late| ());
             Context::with_span("context is there", |_span| ());
         });
+        // The end of the scope would not wait for destructors.
+        thread.join().unwrap();
     });
 
     for name in [

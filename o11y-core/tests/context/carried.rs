@@ -64,7 +64,11 @@ fn spans_opened_in_a_destructor_of_a_thread_local_do_no_harm() {
     thread_local!(static LATE: Late = const { Late });
 
     memory();
-    std::thread::scope(|scope| {
-        scope.spawn(|| LATE.with(|_late| ()));
+    let started = std::thread::scope(|scope| {
+        // The end of the scope would not wait for destructors.
+        scope.spawn(|| LATE.with(|_late| ())).join()
     });
+
+    assert!(started.is_ok());
+    assert_eq!((memory().count("late"), memory().count("later")), (1, 1));
 }

@@ -1,6 +1,10 @@
 //! Spans around futures: siblings, tasks, cancelling and panics.
 
-use std::{future::Future, sync::mpsc};
+use std::{
+    future::Future,
+    panic::{RefUnwindSafe, UnwindSafe},
+    sync::mpsc,
+};
 
 use o11y_core::{Context, Generation, Level, Span, Status, TraceAttributes};
 
@@ -173,7 +177,7 @@ fn a_future_made_but_never_polled_leaves_no_span() {
 
 #[test]
 fn a_context_is_send_and_sync_and_its_futures_need_no_runtime() {
-    fn check<T: Send + Sync>() {}
+    fn check<T: Send + Sync + UnwindSafe + RefUnwindSafe>() {}
     fn future<F: Future + Send>(_: F) {}
 
     check::<Context>();
