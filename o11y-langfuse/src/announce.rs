@@ -79,7 +79,11 @@ impl Announcer {
 
     /// Tells of losses that have not been told of, at most once a minute, and always at the end.
     pub(crate) fn losses(&mut self, shared: &Shared, is_end: bool) {
-        let (lost, now) = (shared.stats().lost, Instant::now());
+        self.losses_at(Instant::now(), shared, is_end);
+    }
+
+    fn losses_at(&mut self, now: Instant, shared: &Shared, is_end: bool) {
+        let lost = shared.stats().lost;
         let new = lost.since(&self.announced);
         if new.total() == 0 {
             return;
@@ -108,3 +112,6 @@ fn tell(new: &Losses) {
         .unrecorded()
         .emit();
 }
+
+#[cfg(test)]
+mod tests;

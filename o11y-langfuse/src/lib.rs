@@ -63,6 +63,8 @@ mod ledger;
 #[cfg(feature = "local")]
 #[cfg_attr(docsrs, doc(cfg(feature = "local")))]
 pub mod local;
+#[cfg(test)]
+mod logged;
 mod queue;
 mod retry;
 mod schedule;

@@ -1,11 +1,14 @@
 //! With a healthy server everything arrives, once, when it is due.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use o11y_core::{
     Context, FlushError, Generation, Observability, SpanSpec, TraceAttributes, attributes, event,
 };
-use o11y_langfuse::{Langfuse, LossReason};
+use o11y_langfuse::{Langfuse, LossReason, local::Fault};
 use serde_json::json;
 
 #[path = "support/rig.rs"]
@@ -260,6 +263,86 @@ fn a_generation_arrives_with_its_model_tokens_and_trace() {
     assert_eq!(generation.tags, ["coffee"]);
     assert_eq!(generation.environment, "test");
     assert_eq!(generation.release.as_deref(), Some("r7"));
+}
+
+#[test]
+fn a_trace_that_nobody_names_is_called_what_its_root_is_called() {
+    let rig = Rig::new(|builder| builder);
+
+    Context::with_span("answer the customer", |_span| {
+        Context::with_span("brew", |_span| event("cup.filled", attributes! {}));
+    });
+    rig.telemetry.flush(LONG).unwrap();
+
+    let traces = rig.receiver.traces();
+    let [trace] = &traces[..] else {
+        panic!("{} traces", traces.len());
+    };
+    assert_eq!(trace.name.as_deref(), Some("answer the customer"));
+    // By the server: we say nothing of it.
+    for observation in &trace.observations {
+        assert_eq!(observation.trace_name, None, "{}", observation.name);
+    }
+}
+
+#[test]
+fn under_load_there_is_never_more_than_one_request_on_its_way() {
+    let rig = Rig::new(|builder| builder.batch_size(10));
+    rig.receiver.always(Fault::Delay(Duration::from_millis(1)));
+    let done = AtomicBool::new(false);
+    let requests = || {
+        let requests = rig.receiver.requests();
+        let open = requests.iter().filter(|one| one.status.is_none()).count();
+        (requests.len(), open)
+    };
+
+    std::thread::scope(|scope| {
+        let makers: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    make(250);
+                    rig.telemetry.flush(LONG).unwrap();
+                })
+            })
+            .collect();
+        let watcher = scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let (_, open) = requests();
+                assert!(open <= 1, "{open} at once");
+                std::thread::yield_now();
+            }
+        });
+        let made = makers.into_iter().map(std::thread::ScopedJoinHandle::join);
+        let made: Vec<_> = made.collect();
+        done.store(true, Ordering::Relaxed);
+        watcher.join().unwrap();
+        assert!(made.iter().all(Result::is_ok));
+    });
+
+    assert!(requests().0 >= 100, "{:?}", requests());
+    // Requests on one connection cannot overlap at all.
+    assert_eq!(rig.receiver.connections(), 1);
+    rig.assert_all_delivered(1_000);
+}
+
+#[test]
+fn while_a_request_is_not_answered_no_other_is_sent() {
+    let rig = Rig::new(|builder| builder.batch_size(10).queue_size(10_000));
+    rig.receiver.script([Fault::Stall]);
+
+    make(10);
+    assert!(rig.receiver.wait_for_requests(1, LONG));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| make(1_000)); // four hundred batches that are due
+        }
+    });
+    assert_eq!(rig.receiver.requests().len(), 1);
+    rig.receiver.release();
+    rig.telemetry.flush(LONG).unwrap();
+
+    assert_eq!(rig.receiver.connections(), 1);
+    rig.assert_all_delivered(4_010);
 }
 
 #[test]

@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::process::{Command, Output};
+use std::{
+    process::{Command, Output},
+    time::{Duration, Instant},
+};
 
 use o11y_core::{Context, Observability};
-use o11y_langfuse::local::Receiver;
+use o11y_langfuse::local::{Fault, Receiver};
 
 /// Set for the child: what it is to do after `init`.
 const CHILD: &str = "O11Y_TEST_CHILD";
@@ -67,6 +70,29 @@ fn keys_in_the_environment_switch_it_on_and_leaving_main_delivers() {
         assert_says(&output, "recording: true");
         assert_eq!(receiver.observation_count(), 5 * (count + 1));
     }
+}
+
+#[test]
+fn a_variable_says_how_long_leaving_main_may_take() {
+    let receiver = Receiver::start().unwrap();
+    receiver.always(Fault::Stall);
+    let address = receiver.base_url();
+    let started = Instant::now();
+    let output = init_under(
+        &[
+            ("LANGFUSE_PUBLIC_KEY", receiver.public_key()),
+            ("LANGFUSE_SECRET_KEY", receiver.secret_key()),
+            ("LANGFUSE_HOST", &address),
+            ("O11Y_TELEMETRY_SHUTDOWN_TIMEOUT", "0.05"),
+        ],
+        5,
+    );
+
+    // Without it, ten seconds.
+    assert!(started.elapsed() < Duration::from_secs(8));
+    assert_says(&output, "recording: true");
+    assert!(receiver.requests().len() <= 1);
+    assert_eq!(receiver.observation_count(), 0);
 }
 
 #[test]

@@ -136,3 +136,79 @@ fn the_release_comes_from_the_build_server_if_nobody_names_one() {
         Some("v7")
     );
 }
+
+#[test]
+fn the_time_of_a_shutdown_is_read_from_two_variables_and_ours_wins() {
+    let ours = "O11Y_TELEMETRY_SHUTDOWN_TIMEOUT";
+    let mirrored = "DSPY_TELEMETRY_SHUTDOWN_TIMEOUT";
+    let time = |variables: &[_]| builder(variables).map(|builder| builder.shutdown_timeout);
+
+    assert_eq!(
+        time(&[(mirrored, "7"), (ours, "0.25")]).unwrap(),
+        Some(Duration::from_millis(250))
+    );
+    assert_eq!(
+        time(&[(mirrored, "7")]).unwrap(),
+        Some(Duration::from_secs(7))
+    );
+    assert_eq!(time(&[(ours, "0")]).unwrap(), Some(Duration::ZERO));
+    for name in [ours, mirrored] {
+        assert_eq!(
+            refusal(&[(name, "soon")]),
+            format!("{name} is \"soon\": expected seconds, whole or not, such as `5` or `0.5`")
+        );
+    }
+}
+
+#[test]
+fn what_is_set_on_the_builder_wins_over_the_environment() {
+    let variables = [
+        ("LANGFUSE_PUBLIC_KEY", "pk-lf-1"),
+        ("LANGFUSE_SECRET_KEY", "sk-lf-1"),
+        ("LANGFUSE_HOST", "https://variable.example"),
+        ("O11Y_TELEMETRY_QUEUE_SIZE", "5"),
+        ("O11Y_TELEMETRY_BATCH_SIZE", "2"),
+        ("O11Y_TELEMETRY_EXPORT_INTERVAL", "3"),
+        ("O11Y_TELEMETRY_SHUTDOWN_TIMEOUT", "4"),
+        ("LANGFUSE_TIMEOUT", "6"),
+        ("LANGFUSE_SAMPLE_RATE", "0.5"),
+    ];
+    let told = |builder: LangfuseBuilder| {
+        let config = builder.build().unwrap();
+        (
+            config.host.as_str().to_owned(),
+            (config.queue_size, config.batch_size.cap()),
+            (config.export_interval, config.shutdown_timeout),
+            (config.timeout, config.sample_rate.to_string()),
+        )
+    };
+    let seconds = Duration::from_secs;
+
+    assert_eq!(
+        told(builder(&variables).unwrap()),
+        (
+            "https://variable.example".to_owned(),
+            (5, 2),
+            (Some(seconds(3)), seconds(4)),
+            (seconds(6), "0.5".to_owned()),
+        )
+    );
+    let changed = builder(&variables)
+        .unwrap()
+        .host("https://builder.example")
+        .queue_size(50)
+        .batch_size(20)
+        .export_interval(seconds(30))
+        .shutdown_timeout(seconds(40))
+        .timeout(seconds(60))
+        .sample_rate(1.0);
+    assert_eq!(
+        told(changed),
+        (
+            "https://builder.example".to_owned(),
+            (50, 20),
+            (Some(seconds(30)), seconds(40)),
+            (seconds(60), "1".to_owned()),
+        )
+    );
+}

@@ -11,6 +11,7 @@ use crate::{
     builder::Langfuse,
     captured::captured,
     inbox::{Command, Ending, Ticket},
+    logged::{listen, logged_by},
     transport::Reply,
     verdict::Answer,
 };
@@ -194,6 +195,29 @@ fn refused_keys_hold_back_what_comes_later_until_somebody_insists() {
     let stats = rig.end(LONG).stats();
     assert_eq!(stats.lost.get(LossReason::Unauthorized), 1);
     assert_eq!(stats.delivered, 40);
+}
+
+#[test]
+fn a_batch_that_is_lost_is_logged_under_its_reason() {
+    listen();
+    let rig = Rig::new([status(200), status(400)], None);
+    let worker = rig.thread.thread().id();
+
+    for count in [1, 1, 2] {
+        rig.push(count);
+        rig.flush();
+    }
+    rig.end(LONG);
+
+    assert_eq!(
+        logged_by(worker),
+        [
+            "WARN https://cloud.langfuse.com answered with status 400; this is said once until \
+             spans are delivered again",
+            "WARN 1 spans were lost: 1 rejected",
+            "INFO spans are being delivered to https://cloud.langfuse.com again",
+        ]
+    );
 }
 
 #[test]
