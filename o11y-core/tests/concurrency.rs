@@ -1,6 +1,6 @@
 //! Contexts among threads, tasks and pools; what users' code does from inside ours; and races.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 #[path = "support/memory.rs"]
 mod memory;

@@ -33,11 +33,11 @@ fn every_job_of_a_parallel_iterator_is_a_child_of_the_span_around_it() {
 }
 
 /// Opens a span with two halves below it, each a job that an idle thread may steal.
-fn halve(name: String, depth: usize) {
-    Context::with_span(name.clone(), |_span| {
+fn halve(name: &str, depth: usize) {
+    Context::with_span(name.to_owned(), |_span| {
         if depth > 0 {
             let here = Context::current();
-            let half = |side| here.run(|| halve(format!("{name}{side}"), depth - 1));
+            let half = |side| here.run(|| halve(&format!("{name}{side}"), depth - 1));
             rayon::join(|| half('a'), || half('b'));
         }
     });
@@ -56,7 +56,7 @@ fn halves(name: &str, depth: usize, indent: usize, out: &mut String) {
 fn nested_joins_are_nested_however_the_work_is_stolen() {
     let trace = traced(|| {
         let here = Context::current();
-        rayon::scope(|scope| scope.spawn(|_scope| here.run(|| halve("x".to_owned(), 6))));
+        rayon::scope(|scope| scope.spawn(|_scope| here.run(|| halve("x", 6))));
     });
 
     let mut expected = String::from("span root\n");

@@ -36,7 +36,7 @@ fn race(open: impl Fn(&dyn Fn(Context))) {
                         let taken = |number: &i64| {
                             Context::annotate(format!("{thread}.{}", number % KEYS), *number)
                         };
-                        inside.run(|| (0..).take_while(taken).last())
+                        inside.run(|| (0..i64::MAX).take_while(taken).last())
                     }));
                 }
                 start.wait();

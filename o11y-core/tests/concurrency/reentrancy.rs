@@ -129,7 +129,7 @@ fn a_value_may_open_spans_and_emit_while_it_is_converted() {
         Context::with_span(spec, |_span| ());
         Context::with_span("b", |span| span.set_attribute("by span", &meddling));
         Context::with_span("c", |_span| {
-            assert!(Context::annotate("by note", &meddling))
+            assert!(Context::annotate("by note", &meddling));
         });
         Context::with_span("d", |_span| {
             event("told", attributes! { "by event" => &meddling });
