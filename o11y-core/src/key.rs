@@ -15,6 +15,10 @@ pub const MODEL: &str = "langfuse.observation.model.name";
 pub const USAGE: &str = "langfuse.observation.usage_details";
 /// Cost, as [`Cost`](crate::Cost).
 pub const COST: &str = "langfuse.observation.cost_details";
+/// The name of the prompt in Langfuse that was used; it links only together with a version.
+pub const PROMPT_NAME: &str = "langfuse.observation.prompt.name";
+/// The version of that prompt: an integer from 1 to 65,535.
+pub const PROMPT_VERSION: &str = "langfuse.observation.prompt.version";
 
 /// `chat`, `embeddings`, `execute_tool` and so on.
 pub const OPERATION_NAME: &str = "gen_ai.operation.name";
@@ -26,12 +30,29 @@ pub const REQUEST_MODEL: &str = "gen_ai.request.model";
 pub const REQUEST_MAX_TOKENS: &str = "gen_ai.request.max_tokens";
 /// The sampling temperature.
 pub const REQUEST_TEMPERATURE: &str = "gen_ai.request.temperature";
+/// The share of probability that tokens are sampled from.
+pub const REQUEST_TOP_P: &str = "gen_ai.request.top_p";
+/// How many of the likeliest tokens are sampled from.
+pub const REQUEST_TOP_K: &str = "gen_ai.request.top_k";
+/// How much a token counts against itself each time it was used.
+pub const REQUEST_FREQUENCY_PENALTY: &str = "gen_ai.request.frequency_penalty";
+/// How much a token counts against itself once it was used.
+pub const REQUEST_PRESENCE_PENALTY: &str = "gen_ai.request.presence_penalty";
+/// Where the model is to stop, as JSON text.
+pub const REQUEST_STOP_SEQUENCES: &str = "gen_ai.request.stop_sequences";
+/// The seed of the sampling.
+pub const REQUEST_SEED: &str = "gen_ai.request.seed";
+/// Whether the answer was asked for in chunks.
+pub const REQUEST_STREAM: &str = "gen_ai.request.stream";
 /// The model that answered.
 pub const RESPONSE_MODEL: &str = "gen_ai.response.model";
 /// The provider's id of the answer.
 pub const RESPONSE_ID: &str = "gen_ai.response.id";
 /// Why the model stopped, as JSON text.
 pub const FINISH_REASONS: &str = "gen_ai.response.finish_reasons";
+/// Seconds from the start of the span to the first chunk with content. Langfuse's time to first
+/// token is made of it on the way out.
+pub const TIME_TO_FIRST_CHUNK: &str = "gen_ai.response.time_to_first_chunk";
 /// Input tokens of a call, cached ones included.
 pub const INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
 /// Output tokens of a call, reasoning included.
@@ -52,10 +73,25 @@ pub const REQUEST_ID: &str = "request.id";
 /// Milliseconds since that request began.
 pub const REQUEST_ELAPSED_MS: &str = "request.elapsed_ms";
 
+/// The modules around, from the outermost to the innermost.
+pub const MODULE_PATH: &str = "module.path";
+
 /// The id that the events of one model call share: the id of its span.
 pub const CALL_ID: &str = "o11y.call.id";
 /// The caller's upper bound of the tokens that a call will use.
 pub const ESTIMATED_TOKENS: &str = "o11y.estimated_tokens";
+/// The caller's upper bound of those tokens by class, as [`Usage`](crate::Usage).
+pub const ESTIMATED_USAGE: &str = "o11y.estimated_usage";
+/// How a call ended: `answered`, `failed`, `cancelled`, `panicked` or `vetoed`.
+pub const OUTCOME: &str = "o11y.outcome";
+/// How often a call was tried again.
+pub const RETRIES: &str = "o11y.retries";
+/// Milliseconds from the request to the first chunk with content.
+pub const TIME_TO_FIRST_TOKEN_MS: &str = "o11y.time_to_first_token_ms";
+/// The bytes of a streamed answer that were left out of the output.
+pub const OUTPUT_CUT_BYTES: &str = "o11y.output_cut_bytes";
+/// A prompt that could not be linked, because its version is not one of Langfuse's.
+pub const PROMPT_NOT_LINKED: &str = "o11y.prompt_not_linked";
 /// Milliseconds from the request to the end.
 pub const DURATION_MS: &str = "o11y.duration_ms";
 /// Marks an event that repeats what another event has already said.

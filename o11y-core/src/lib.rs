@@ -51,6 +51,7 @@
 //! * `macros`: the attribute `#[observe]`, which makes a function a span.
 //! * `testing`: records what a test does, and shows it as a tree: module `testing`.
 //! * `http`: `HeaderMap` of the `http` crate as a carrier of a trace, see [`Propagation`].
+//! * `stream`: `Context::generation_stream`, for answers that come as a `Stream` of chunks.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "macros")]
@@ -92,6 +93,8 @@ mod value;
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
 pub use o11y_core_macros::observe;
 
+#[cfg(feature = "stream")]
+pub use self::generation::GenerationStream;
 pub use self::{
     attribute::Attributes,
     bus::{EventBus, Subscription, SubscriptionId, Verdict, events},
@@ -100,7 +103,7 @@ pub use self::{
     emit::{event, try_event},
     event::{Event, Veto, Vetoed},
     fan_out::FanOut,
-    generation::{Call, Generation, GenerationError},
+    generation::{Call, Generation, GenerationError, OwnedCall},
     id::{ParseIdError, SpanId, TraceId},
     limit::Limited,
     module::{Module, ModuleId, Modules},

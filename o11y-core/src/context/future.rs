@@ -102,12 +102,12 @@ where
 }
 
 /// Exchanges the thread's context for another one, and back when dropped.
-struct Inside<'a> {
+pub(crate) struct Inside<'a> {
     place: &'a mut Current,
 }
 
 impl<'a> Inside<'a> {
-    fn enter(place: &'a mut Current) -> Self {
+    pub(crate) fn enter(place: &'a mut Current) -> Self {
         current::with(|current| mem::swap(current, place));
         Self { place }
     }

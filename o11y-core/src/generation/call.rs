@@ -7,11 +7,15 @@ use std::{
 
 use serde::Serialize;
 
-use super::response;
+use super::{
+    outcome::{self, Outcome},
+    request::Asked,
+    response,
+    stream::Assembly,
+};
 use crate::{
     attribute::Attributes,
     clock::Ticks,
-    context::scoping::note_request,
     emit::is_heard_here,
     event::{Event, Vetoed},
     id::SpanId,
@@ -23,67 +27,114 @@ use crate::{
 
 /// A model call while it runs: what the answer is noted in.
 ///
+/// An answer that comes whole is noted with [`record_response`](Self::record_response), one that
+/// comes in pieces with [`record_chunk`](Self::record_chunk) or [`push_text`](Self::push_text).
+///
 /// When it is dropped without an end (a panic, a cancelled future) the end that is told is
 /// `llm.error`.
 pub struct Call<'a> {
-    span: &'a mut Span,
+    span: Held<'a>,
     id: SpanId,
     start: Ticks,
+    asked: Asked,
+    response_model: Value,
     usage: Option<Usage>,
     cost: Option<Cost>,
-    /// What every event of the call says.
-    attributes: Attributes,
+    retries: u32,
+    first_token: Option<Ticks>,
+    /// What the chunks say; made with the first of them.
+    assembly: Option<Box<Assembly>>,
     ended: bool,
 }
 
+/// Where the span of a call lies.
+enum Held<'a> {
+    /// In the frame of the closure that the call runs in.
+    Lent(&'a mut Span),
+    /// With the call, because there is no closure.
+    Own(Box<Span>),
+}
+
+impl Held<'_> {
+    fn span(&mut self) -> &mut Span {
+        match self {
+            Self::Lent(span) => span,
+            Self::Own(span) => span,
+        }
+    }
+}
+
 impl<'a> Call<'a> {
-    pub(super) fn new(span: &'a mut Span, mut attributes: Attributes) -> Self {
-        let start = Ticks::now();
-        let id = span
-            .record_mut()
-            .map_or_else(|| SpanId::generate(start), |record| record.span_id);
-        attributes.put(key::CALL_ID, id.hex(&mut [0; 16]).into());
+    /// A call whose span lies in the frame of a closure.
+    pub(super) fn lent(span: &'a mut Span, asked: Asked) -> Self {
+        Self::new(Held::Lent(span), asked)
+    }
+
+    fn new(mut span: Held<'a>, asked: Asked) -> Self {
+        let (id, start) = span.span().record().map_or_else(
+            || {
+                let now = Ticks::now();
+                (SpanId::generate(now), now)
+            },
+            |record| (record.span_id, record.start),
+        );
         Self {
             span,
             id,
             start,
+            asked,
+            response_model: Value::null(),
             usage: None,
             cost: None,
-            attributes,
+            retries: 0,
+            first_token: None,
+            assembly: None,
             ended: true, // until the request is made
         }
     }
 
     /// Asks whether the call may be made.
-    pub(super) fn request<E: Display + From<Vetoed>>(&mut self) -> Result<(), E> {
-        if is_unheard() {
-            self.ended = false;
-            return Ok(());
-        }
-        let request = Event::new("llm.request", self.attributes.clone()).unrecorded();
-        match request.try_emit() {
-            Ok(()) => {
-                self.ended = false;
-                Ok(())
-            }
-            Err(vetoed) => {
+    pub(super) fn request(&mut self) -> Result<(), Vetoed> {
+        // If nobody hears the events of a call they need not be made: none becomes an observation.
+        if is_heard_here() {
+            let request = Event::new("llm.request", self.attributes()).unrecorded();
+            if let Err(vetoed) = request.try_emit() {
                 let reason = format!("{vetoed}: {}", vetoed.reason());
-                self.span.fail("vetoed", &reason);
-                let mut attributes = std::mem::take(&mut self.attributes);
-                attributes.put(key::ERROR_TYPE, "vetoed".into());
-                note_request(&mut attributes);
-                tell("llm.vetoed", attributes);
-                Err(vetoed.into())
+                self.span().fail("vetoed", &reason);
+                self.tell(Outcome::Vetoed);
+                return Err(vetoed);
+            }
+        }
+        self.ended = false;
+        Ok(())
+    }
+
+    /// Ends the call, well or with an error of the caller's.
+    pub(super) fn end<E: Display + ?Sized>(&mut self, error: Option<&E>) {
+        if let Some(error) = error {
+            self.span().record_error(error);
+            self.end_as(Outcome::Failed(type_name::<E>()));
+        } else {
+            self.end_as(Outcome::Answered);
+        }
+    }
+
+    /// Ends the call, if it has not ended yet.
+    pub(super) fn end_as(&mut self, outcome: Outcome) {
+        if !std::mem::replace(&mut self.ended, true) {
+            self.settle();
+            if is_heard_here() {
+                self.tell(outcome);
             }
         }
     }
 
-    pub(super) fn end<E: Display>(&mut self, error: Option<&E>) {
-        if let Some(error) = error {
-            self.span.record_error(error);
-            self.tell_end(Some(type_name::<E>()));
+    /// How a call ends that is dropped before its end.
+    pub(super) fn outcome_of_drop() -> Outcome {
+        if std::thread::panicking() {
+            Outcome::Panicked
         } else {
-            self.tell_end(None);
+            Outcome::Cancelled
         }
     }
 
@@ -95,11 +146,11 @@ impl<'a> Call<'a> {
 
     /// The span of this call.
     pub fn span(&mut self) -> &mut Span {
-        self.span
+        self.span.span()
     }
 
-    /// Notes a provider's answer: model, id, message, finish reasons, tokens, and the cost where it is
-    /// stated. The shape is recognised: OpenAI (chat, Responses, embeddings) and compatible servers,
+    /// Notes a provider's whole answer: model, id, message, finish reasons, tokens, and the cost
+    /// where it is stated. The shape is recognised: OpenAI (chat, Responses, embeddings) and compatible servers,
     /// Anthropic, Gemini, Bedrock Converse, Ollama, Mistral, Cohere; any other is noted whole. What
     /// is missing in it is left as it is.
     ///
@@ -123,28 +174,133 @@ impl<'a> Call<'a> {
         response::note(self, response);
     }
 
+    /// Notes one chunk of a streamed answer, as the provider's client yields it.
+    ///
+    /// Known are the chunks of OpenAI (chat completions and responses), Anthropic, Gemini, Ollama,
+    /// Bedrock's `ConverseStream` and Cohere, and of the many servers that speak like one of them;
+    /// a chunk that is a text counts as [`push_text`](Self::push_text). What is not known changes
+    /// nothing. The first chunk with content (text, a tool call, reasoning) is the first token.
+    ///
+    /// At the end, and if no output was set by then, what the chunks said becomes the output:
+    /// plain text, or a message as OpenAI's with its tool calls. Reasoning is not kept. At most
+    /// 1 MiB is put together; where more was left out stands `…[cut]`, and `o11y.output_cut_bytes`
+    /// says how much it was. Usage is read all the same: the last chunk that states it wins.
+    ///
+    /// ```
+    /// # use o11y_core::{Context, Generation};
+    /// # use serde_json::json;
+    /// # let request = Generation::new("openai", "gpt-4o-mini");
+    /// # let chunks = [
+    /// #     json!({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}}]}),
+    /// #     json!({"choices": [{"index": 0, "delta": {"content": "A flat "}}]}),
+    /// #     json!({"choices": [{"index": 0, "delta": {"content": "white."}}]}),
+    /// #     json!({"choices": [], "usage": {"prompt_tokens": 31, "completion_tokens": 5}}),
+    /// # ];
+    /// Context::generation_blocking(request, |call| -> anyhow::Result<()> {
+    ///     for chunk in &chunks {
+    ///         call.record_chunk(chunk);
+    ///     }
+    ///     assert_eq!(call.usage().map(|usage| usage.total()), Some(36));
+    ///     Ok(())
+    /// })?;
+    /// # anyhow::Ok(())
+    /// ```
+    pub fn record_chunk(&mut self, chunk: &(impl Serialize + ?Sized)) {
+        let keeps = self.span().is_recording();
+        let assembly = self.assembly.get_or_insert_default();
+        let said = assembly.read(chunk, keeps);
+        if said.content {
+            self.first_token();
+        }
+        if said.usage {
+            self.record_chunk_usage(chunk);
+        }
+        self.note_model();
+    }
+
+    /// Notes a piece of the answer's text, from a server that says nothing else.
+    ///
+    /// ```
+    /// # use o11y_core::{Context, Generation, Usage};
+    /// # let request = Generation::new("llama.cpp", "qwen3");
+    /// Context::generation_blocking(request, |call| -> anyhow::Result<()> {
+    ///     for piece in ["A flat ", "white."] {
+    ///         call.push_text(piece);
+    ///     }
+    ///     call.set_usage(Usage::new().input(31).output(5));
+    ///     Ok(())
+    /// })?;
+    /// # anyhow::Ok(())
+    /// ```
+    pub fn push_text(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        self.first_token();
+        if self.span().is_recording() {
+            self.assembly.get_or_insert_default().push_text(text);
+        }
+    }
+
+    /// Notes that the first token is here, once; later calls change nothing. Chunks that are
+    /// recorded do so themselves.
+    pub fn first_token(&mut self) {
+        if self.first_token.is_none() {
+            let now = Ticks::now();
+            self.first_token = Some(now);
+            let seconds = now.since(self.start).as_secs_f64();
+            let span = self.span();
+            span.set_attribute(key::TIME_TO_FIRST_CHUNK, seconds);
+        }
+    }
+
+    /// Notes that the request is made once more. What chunks of the attempt before have said is
+    /// forgotten, and so is its first token; usage stays until it is stated anew.
+    ///
+    /// ```
+    /// # use o11y_core::{Context, Generation};
+    /// # fn ask() -> Result<&'static str, std::io::Error> { Ok("A flat white.") }
+    /// # let request = Generation::new("openai", "gpt-4o-mini");
+    /// let answer = Context::generation_blocking(request, |call| -> anyhow::Result<_> {
+    ///     let answer = ask().or_else(|_busy| {
+    ///         call.retry();
+    ///         ask()
+    ///     })?;
+    ///     Ok(answer)
+    /// })?;
+    /// # assert_eq!(answer, "A flat white.");
+    /// # anyhow::Ok(())
+    /// ```
+    pub fn retry(&mut self) {
+        self.retries = self.retries.saturating_add(1);
+        self.assembly = None;
+        self.first_token = None;
+        let retries = self.retries;
+        self.span().set_attribute(key::RETRIES, retries);
+    }
+
     /// Notes what the model said.
     pub fn set_output(&mut self, output: impl Into<Value>) {
-        self.span.set_output(output);
+        self.span().set_output(output);
     }
 
     /// Notes the model that answered, which may be a dated version of the one asked.
     pub fn set_response_model(&mut self, model: impl Into<Value>) {
-        let model = model.into();
-        self.attributes.put(key::RESPONSE_MODEL, model.clone());
-        self.span.set_model(model);
+        self.response_model = model.into();
+        let model = self.response_model.clone();
+        self.span().set_model(model);
     }
 
     /// Notes the tokens that were used.
     pub fn set_usage(&mut self, usage: Usage) {
         self.usage = Some(usage);
-        self.span.set_usage(usage);
+        self.span().set_usage(usage);
     }
 
     /// Notes what the call cost. Langfuse then computes nothing itself.
     pub fn set_cost(&mut self, cost: Cost) {
         self.cost = Some(cost);
-        self.span.set_cost(cost);
+        self.span().set_cost(cost);
     }
 
     /// The tokens noted so far.
@@ -153,69 +309,97 @@ impl<'a> Call<'a> {
         self.usage
     }
 
-    /// Emits the one end event, and the mirror of the tokens after it.
-    fn tell_end(&mut self, error: Option<&'static str>) {
-        if std::mem::replace(&mut self.ended, true) || is_unheard() {
+    /// The chunk is looked at once more, and whole: few chunks state usage.
+    fn record_chunk_usage(&mut self, chunk: &(impl Serialize + ?Sized)) {
+        // What cannot be serialised says nothing, and must not fail the call that was paid.
+        let Ok(chunk) = serde_json::to_value(chunk) else {
             return;
-        }
-        let mut attributes = std::mem::take(&mut self.attributes);
-        let milliseconds = Ticks::now().since(self.start).as_secs_f64() * 1_000.0;
-        attributes.put(key::DURATION_MS, milliseconds.into());
-        attributes.put(key::ERROR_TYPE, error.map(Value::of_static).into());
-        note_request(&mut attributes);
-        let mirror = self.usage.map(|usage| mirror_of(&attributes, &usage));
-        if let Some(usage) = self.usage {
-            attributes.put(key::INPUT_TOKENS, usage.input_total().into());
-            attributes.put(key::OUTPUT_TOKENS, usage.output_total().into());
-            attributes.put(key::TOTAL_TOKENS, usage.total().into());
-            attributes.put(key::PROMPT_TOKENS, usage.input_total().into());
-            attributes.put(key::COMPLETION_TOKENS, usage.output_total().into());
-            attributes.put(key::USAGE, usage.into());
-        }
-        attributes.put(key::COST, self.cost.map(Value::from).into());
-        let name = if error.is_some() {
-            "llm.error"
-        } else {
-            "llm.generate"
         };
-        tell(name, attributes);
-        if let Some(mirror) = mirror {
-            tell("lm.tokens", mirror);
+        if let Some(usage) = response::usage_in(&chunk) {
+            let merges = chunk["type"] == "message_delta";
+            let before = self.usage.filter(|_| merges);
+            self.set_usage(before.map_or(usage, |before| cumulated(&before, &usage)));
         }
+    }
+
+    /// Takes the model from the first chunk that names one.
+    fn note_model(&mut self) {
+        if let Some(assembly) = &mut self.assembly
+            && let Some(model) = assembly.take_model()
+            && self.response_model.is_null()
+        {
+            let model = model.to_owned();
+            self.set_response_model(model);
+        }
+    }
+
+    /// Puts on the span what the chunks said, where nothing else was said.
+    fn settle(&mut self) {
+        let Some(mut assembly) = self.assembly.take() else {
+            return;
+        };
+        let Some(record) = self.span().record_mut() else {
+            return;
+        };
+        let attributes = &mut record.attributes;
+        if attributes.get(key::FINISH_REASONS).is_none() {
+            attributes.put(key::FINISH_REASONS, assembly.finish_reasons());
+        }
+        if attributes.get(key::RESPONSE_ID).is_none() {
+            attributes.put(key::RESPONSE_ID, assembly.id());
+        }
+        if attributes.get(key::OUTPUT).is_none() {
+            attributes.put(key::OUTPUT, assembly.take_output());
+            attributes.put(key::OUTPUT_CUT_BYTES, assembly.cut_bytes().into());
+        }
+    }
+
+    /// What every event of the call says.
+    fn attributes(&self) -> Attributes {
+        let mut attributes = self.asked.attributes();
+        attributes.put(key::CALL_ID, self.id.hex(&mut [0; 16]).into());
+        attributes
+    }
+
+    /// Emits the one end event, and the mirror of the tokens after it.
+    #[cold]
+    fn tell(&mut self, outcome: Outcome) {
+        let now = Ticks::now();
+        let milliseconds = |at: Ticks| at.since(self.start).as_secs_f64() * 1_000.0;
+        let mut attributes = self.attributes();
+        attributes.put(key::RESPONSE_MODEL, self.response_model.clone());
+        attributes.put(key::DURATION_MS, milliseconds(now).into());
+        attributes.put(
+            key::TIME_TO_FIRST_TOKEN_MS,
+            self.first_token.map(milliseconds).into(),
+        );
+        attributes.put(key::RETRIES, self.retries.into());
+        outcome::tell(attributes, outcome, self.usage.as_ref(), self.cost);
     }
 }
 
-/// The tokens under the names of the mirrored system's event.
-fn mirror_of(call: &Attributes, usage: &Usage) -> Attributes {
-    let mut mirror = call.clone();
-    mirror.put("input_tokens", usage.input_total().into());
-    let cached = usage.get_cached();
-    mirror.put("cached_tokens", (cached > 0).then_some(cached).into());
-    mirror.put("output_tokens", usage.output_total().into());
-    mirror.put("total_tokens", usage.total().into());
-    mirror.put(key::MIRROR, true.into());
-    mirror
+impl Call<'static> {
+    /// A call that keeps its span itself.
+    pub(super) fn owning(span: Span, asked: Asked) -> Self {
+        Self::new(Held::Own(Box::new(span)), asked)
+    }
 }
 
-/// Whether nobody would hear the events of a call, which then need not be made: they never become
-/// observations.
-fn is_unheard() -> bool {
-    !is_heard_here()
-}
-
-/// Events of a call never become observations: its span already is one.
-fn tell(name: &'static str, attributes: Attributes) {
-    Event::new(name, attributes).unrecorded().emit();
+/// Counts that only ever grow, of which a later statement may leave some out.
+fn cumulated(before: &Usage, after: &Usage) -> Usage {
+    Usage::new()
+        .input(before.get_input().max(after.get_input()))
+        .cached(before.get_cached().max(after.get_cached()))
+        .cache_creation(before.get_cache_creation().max(after.get_cache_creation()))
+        .input_audio(before.get_input_audio().max(after.get_input_audio()))
+        .output(before.get_output().max(after.get_output()))
+        .reasoning(before.get_reasoning().max(after.get_reasoning()))
+        .output_audio(before.get_output_audio().max(after.get_output_audio()))
 }
 
 impl Drop for Call<'_> {
     fn drop(&mut self) {
-        let how = if std::thread::panicking() {
-            "panic"
-        } else {
-            "cancelled"
-        };
-        self.tell_end(Some(how));
+        self.end_as(Self::outcome_of_drop());
     }
 }
 

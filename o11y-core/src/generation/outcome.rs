@@ -1,0 +1,107 @@
+//! How a model call ended, and the events that tell it.
+
+use crate::{
+    attribute::Attributes,
+    context::{current, scoping::note_request},
+    event::Event,
+    key,
+    scope::Scope,
+    usage::{Cost, Usage},
+    value::Value,
+};
+
+/// How a model call ended.
+#[derive(Clone, Copy)]
+pub(super) enum Outcome {
+    Answered,
+    /// With an error of this type.
+    Failed(&'static str),
+    Cancelled,
+    Panicked,
+    Vetoed,
+}
+
+impl Outcome {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Failed(_) => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Panicked => "panicked",
+            Self::Vetoed => "vetoed",
+        }
+    }
+
+    /// The event that tells it.
+    const fn event(self) -> &'static str {
+        match self {
+            Self::Answered => "llm.generate",
+            Self::Failed(_) | Self::Cancelled | Self::Panicked => "llm.error",
+            Self::Vetoed => "llm.vetoed",
+        }
+    }
+
+    /// The same word as the span's `error.type`.
+    const fn error(self) -> Option<&'static str> {
+        match self {
+            Self::Answered => None,
+            Self::Failed(kind) => Some(kind),
+            Self::Cancelled => Some("cancelled"),
+            Self::Panicked => Some("panic"),
+            Self::Vetoed => Some("vetoed"),
+        }
+    }
+}
+
+/// Emits the one end event, and the mirror of the tokens after it.
+pub(super) fn tell(
+    mut attributes: Attributes,
+    outcome: Outcome,
+    usage: Option<&Usage>,
+    cost: Option<Cost>,
+) {
+    attributes.put(key::OUTCOME, Value::of_static(outcome.as_str()));
+    let error = outcome.error().map(Value::of_static);
+    attributes.put(key::ERROR_TYPE, error.into());
+    note_request(&mut attributes);
+    note_modules(&mut attributes);
+    let mirror = usage.map(|usage| mirror_of(&attributes, usage));
+    if let Some(usage) = usage {
+        attributes.put(key::INPUT_TOKENS, usage.input_total().into());
+        attributes.put(key::OUTPUT_TOKENS, usage.output_total().into());
+        attributes.put(key::TOTAL_TOKENS, usage.total().into());
+        attributes.put(key::PROMPT_TOKENS, usage.input_total().into());
+        attributes.put(key::COMPLETION_TOKENS, usage.output_total().into());
+        attributes.put(key::USAGE, (*usage).into());
+    }
+    attributes.put(key::COST, cost.map(Value::from).into());
+    emit(outcome.event(), attributes);
+    if let Some(mirror) = mirror {
+        emit("lm.tokens", mirror);
+    }
+}
+
+/// Says in `attributes` which modules are around, if there are any.
+fn note_modules(attributes: &mut Attributes) {
+    let scope = current::with(|current| current.context.scope.clone());
+    if let Some(modules) = scope.as_deref().and_then(Scope::modules) {
+        attributes.put(key::MODULE_PATH, modules.path().into());
+    }
+}
+
+/// The tokens under the names of the mirrored system's event.
+fn mirror_of(call: &Attributes, usage: &Usage) -> Attributes {
+    let mut mirror = call.clone();
+    mirror.put("input_tokens", usage.input_total().into());
+    let cached = usage.get_cached();
+    mirror.put("cached_tokens", (cached > 0).then_some(cached).into());
+    mirror.put("output_tokens", usage.output_total().into());
+    mirror.put("total_tokens", usage.total().into());
+    mirror.put(key::MIRROR, true.into());
+    mirror
+}
+
+/// Events of a call never become observations: its span already is one.
+fn emit(name: &'static str, attributes: Attributes) {
+    Event::new(name, attributes).unrecorded().emit();
+}
