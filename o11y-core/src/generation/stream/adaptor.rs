@@ -104,7 +104,7 @@ impl Context {
         T: Serialize,
         X: Display,
         E: Display + From<Vetoed>,
-        F: AsyncFnOnce(&mut Call<'static>) -> Result<S, E>,
+        F: AsyncFnOnce(&mut Call<'_>) -> Result<S, E>,
     {
         open(generation, f, note_result)
     }
@@ -123,7 +123,7 @@ impl Context {
         S: Stream,
         S::Item: Serialize,
         E: Display + From<Vetoed>,
-        F: AsyncFnOnce(&mut Call<'static>) -> Result<S, E>,
+        F: AsyncFnOnce(&mut Call<'_>) -> Result<S, E>,
     {
         open(generation, f, note_plain)
     }
@@ -168,7 +168,7 @@ fn open<S, E, F>(
 where
     S: Stream,
     E: Display + From<Vetoed>,
-    F: AsyncFnOnce(&mut Call<'static>) -> Result<S, E>,
+    F: AsyncFnOnce(&mut Call<'_>) -> Result<S, E>,
 {
     let prepared = Prepared::new(generation.stream(true));
     async move {

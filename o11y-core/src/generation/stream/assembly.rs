@@ -93,7 +93,6 @@ impl Assembly {
     pub(in crate::generation) fn take_output(&mut self) -> Value {
         let mut choices = std::mem::take(&mut self.said.choices);
         choices.retain(|choice| !choice.is_empty());
-        choices.sort_by_key(Choice::index);
         match choices.len() {
             0 => Value::null(),
             1 => choices.pop().map(Choice::into_output).into(),
@@ -217,4 +216,118 @@ pub(super) struct ToolPart<'a> {
     pub(super) id: &'a str,
     pub(super) name: &'a str,
     pub(super) arguments: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    const CUT: &str = "…[cut]";
+
+    fn put_together(max_bytes: usize, pieces: &[String]) -> (String, u64) {
+        let mut assembly = Assembly::new(max_bytes);
+        for piece in pieces {
+            assembly.read(&json!({"choices": [{"delta": {"content": piece}}]}), true);
+        }
+        let output = assembly.take_output();
+        let text = output.as_str().unwrap_or_default().to_owned();
+        (text, assembly.cut_bytes().unwrap_or(0))
+    }
+
+    /// The text in pieces that end at the characters of these places.
+    fn pieces(text: &str, places: &[usize]) -> Vec<String> {
+        let characters: Vec<char> = text.chars().collect();
+        let mut ends: Vec<_> = places
+            .iter()
+            .map(|place| place % (characters.len() + 1))
+            .chain([0, characters.len()])
+            .collect();
+        ends.sort_unstable();
+        ends.windows(2)
+            .map(|ends| characters[ends[0]..ends[1]].iter().collect())
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_in_pieces_is_put_together_again(
+            text in ".{0,200}", places in prop::collection::vec(any::<usize>(), 0..20),
+        ) {
+            let (output, cut) = put_together(MAX_BYTES, &pieces(&text, &places));
+
+            prop_assert_eq!(output, text);
+            prop_assert_eq!(cut, 0);
+        }
+
+        #[test]
+        fn a_cut_is_at_a_character_and_counts_what_is_missing(
+            text in "(é|a|漢|🥛){0,80}", places in prop::collection::vec(any::<usize>(), 0..9),
+            max_bytes in 0_usize..200,
+        ) {
+            let (output, cut) = put_together(max_bytes, &pieces(&text, &places));
+
+            if text.len() <= max_bytes {
+                prop_assert_eq!(output, text);
+            } else {
+                prop_assert!(output.len() <= max_bytes + CUT.len());
+                let kept = output.strip_suffix(CUT).unwrap();
+                prop_assert!(text.starts_with(kept));
+                prop_assert_eq!(kept.len() as u64 + cut, text.len() as u64);
+                prop_assert!(kept.len() + 4 > max_bytes);
+            }
+        }
+
+        #[test]
+        fn no_chunk_whatever_panics_and_the_bound_holds(
+            index in any::<u64>(), slot in prop::option::of(0_u64..9), name in ".{0,30}",
+            arguments in prop::collection::vec(".{0,30}", 0..30), max_bytes in 0_usize..2_000,
+        ) {
+            let mut assembly = Assembly::new(max_bytes);
+            for arguments in &arguments {
+                let call = json!({"index": slot, "function": {"name": name, "arguments": arguments}});
+                assembly.read(&json!({"choices": [{"index": index, "delta": {"tool_calls": [call]}}]}), true);
+            }
+
+            let output = assembly.take_output();
+            let bound = 2 * max_bytes + 30 * 100; // escapes, and the names of the fields
+            prop_assert!(output.as_str().is_none_or(|text| text.len() <= bound));
+        }
+    }
+
+    #[test]
+    fn nothing_is_kept_where_nothing_is_recorded() {
+        let mut assembly = Assembly::default();
+
+        let brought = assembly.read(
+            &json!({"model": "gpt", "choices": [{"delta": {"content": "flat"}}]}),
+            false,
+        );
+
+        assert!(brought.content);
+        assert!(assembly.take_output().is_null());
+        assert_eq!(assembly.take_model(), Some("gpt"));
+        assert_eq!(assembly.take_model(), None);
+    }
+
+    #[test]
+    fn a_stream_of_empty_tool_calls_is_bounded() {
+        let mut assembly = Assembly::new(10_000);
+        for place in 0..10_000 {
+            let call = json!({"index": place, "id": "", "function": {"name": "f"}});
+            assembly.read(
+                &json!({"choices": [{"delta": {"tool_calls": [call]}}]}),
+                true,
+            );
+        }
+
+        let output = assembly.take_output();
+
+        let message: Json = serde_json::from_str(output.as_str().unwrap()).unwrap();
+        let calls = message["tool_calls"].as_array().unwrap().len();
+        assert!((50..100).contains(&calls), "{calls}");
+        assert_eq!(assembly.cut_bytes(), Some(10_000 - calls as u64));
+    }
 }
