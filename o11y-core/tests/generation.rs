@@ -5,8 +5,8 @@
 use std::sync::{Arc, Mutex};
 
 use o11y_core::{
-    Context, Cost, Event, EventBus, Generation, GenerationError, ObservationType, Status, TraceId,
-    Usage, Value, ValueRef, Veto, events, key,
+    Context, Cost, Event, EventBus, Generation, GenerationError, ObservationType, Status,
+    Telemetry, TraceId, Usage, Value, ValueRef, Veto, events, key,
 };
 use serde_json::json;
 
@@ -280,4 +280,91 @@ async fn every_way_out_of_a_call_is_told_exactly_once() {
             "llm.error panic",
         ]
     );
+}
+
+#[test]
+fn the_parameters_of_a_request_stand_under_the_keys_of_the_conventions() {
+    let (trace, _) = root(|| {
+        let request = Generation::new("openai", "parameters")
+            .top_p(0.9)
+            .top_k(40)
+            .frequency_penalty(0.5)
+            .presence_penalty(-0.5)
+            .stop(["END", "\n\n"])
+            .seed(-7)
+            .stream(false)
+            .prompt("barista", 3);
+        Context::generation_blocking(request, |_call| -> anyhow::Result<()> { Ok(()) })
+    });
+
+    memory().look(trace, "llm.generate", |record| {
+        let shown = |key: &str| record.attribute(key).map(ToString::to_string);
+        for (key, expected) in [
+            ("gen_ai.operation.name", "chat"),
+            ("gen_ai.request.top_p", "0.9"),
+            ("gen_ai.request.top_k", "40"),
+            ("gen_ai.request.frequency_penalty", "0.5"),
+            ("gen_ai.request.presence_penalty", "-0.5"),
+            ("gen_ai.request.stop_sequences", r#"["END","\n\n"]"#),
+            ("gen_ai.request.seed", "-7"),
+            ("gen_ai.request.stream", "false"),
+            ("langfuse.observation.prompt.name", "barista"),
+            ("langfuse.observation.prompt.version", "3"),
+        ] {
+            assert_eq!(shown(key).as_deref(), Some(expected), "{key}");
+        }
+        let version = record.attribute(key::PROMPT_VERSION).map(Value::as_ref);
+        assert_eq!(version, Some(ValueRef::Int(3)));
+    });
+}
+
+#[test]
+fn a_prompt_with_a_version_that_langfuse_cannot_have_is_not_linked_at_all() {
+    for version in [0_i64, -1, 65_536] {
+        let (trace, _) = root(|| {
+            let request = Generation::new("openai", "unlinked").prompt("barista", version);
+            Context::generation_blocking(request, |_call| -> anyhow::Result<()> { Ok(()) })
+        });
+
+        memory().look(trace, "llm.generate", |record| {
+            assert!(record.attribute(key::PROMPT_NAME).is_none(), "{version}");
+            assert!(record.attribute(key::PROMPT_VERSION).is_none());
+            let said = record
+                .attribute(key::PROMPT_NOT_LINKED)
+                .and_then(Value::as_str);
+            assert_eq!(said, Some("barista"));
+        });
+    }
+}
+
+#[test]
+fn embeddings_are_an_observation_of_their_own_type() {
+    let (trace, _) = root(|| {
+        let request = Generation::new("openai", "text-embedding-3-small").operation("embeddings");
+        Context::generation_blocking(request, |_call| -> anyhow::Result<()> { Ok(()) })
+    });
+
+    memory().look(trace, "llm.generate", |record| {
+        assert_eq!(record.observation(), ObservationType::Embedding);
+        let operation = record
+            .attribute(key::OPERATION_NAME)
+            .and_then(Value::as_str);
+        assert_eq!(operation, Some("embeddings"));
+    });
+}
+
+#[test]
+fn with_nothing_recorded_and_nobody_listening_usage_is_kept_all_the_same() {
+    let nowhere = Telemetry::events_only(EventBus::new());
+
+    let usage = nowhere.run(|| {
+        Context::generation_blocking(Generation::new("openai", "unheard"), |call| {
+            call.record_chunk(&json!({"choices": [{"delta": {"content": "A flat white."}}]}));
+            let usage = json!({"prompt_tokens": 31, "completion_tokens": 5});
+            call.record_chunk(&json!({"choices": [], "usage": usage}));
+            anyhow::Ok(call.usage())
+        })
+    });
+
+    assert_eq!(usage.unwrap(), Some(Usage::new().input(31).output(5)));
 }

@@ -157,13 +157,13 @@ async fn a_stream_may_be_dropped_inside_another_runtime() {
     let mut chunks = Box::pin(observe(&stand, pieces(2)));
     chunks.next().await.unwrap().unwrap();
 
-    let other = thread::spawn(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        runtime.block_on(async move { drop(chunks) });
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut builder = tokio::runtime::Builder::new_current_thread();
+            let runtime = builder.build().unwrap();
+            runtime.block_on(async move { drop(chunks) });
+        });
     });
-    other.join().unwrap();
 
     assert_eq!(stand.lines(), ["llm.request", "llm.error cancelled"]);
 }
@@ -173,12 +173,15 @@ fn a_stream_that_is_dropped_while_its_consumer_panics_says_so() {
     let stand = Stand::new(true);
     let chunks = observe(&stand, pieces(2));
 
-    let consumer = thread::spawn(|| {
-        let _chunks = chunks;
-        panic!("the consumer is ill");
+    let outcome = thread::scope(|scope| {
+        let consumer = scope.spawn(move || {
+            let _chunks = chunks;
+            panic!("the consumer is ill");
+        });
+        consumer.join()
     });
 
-    assert!(consumer.join().is_err());
+    assert!(outcome.is_err());
     assert_eq!(stand.lines(), ["llm.request", "llm.error panicked"]);
 }
 

@@ -10,6 +10,7 @@ use self::{
 };
 
 mod attribute;
+mod first_token;
 mod observation;
 mod wire;
 

@@ -8,7 +8,7 @@ use o11y_core::{
     Anchor, Level, ObservationType, Record, Status, TraceAttributes, Value, ValueRef, key,
 };
 
-use super::{attribute::AttributeWriter, wire::Writer};
+use super::{attribute::AttributeWriter, first_token, wire::Writer};
 
 /// Fields of `Span`, from the OTLP definition 1.5.
 const TRACE_ID: u32 = 1;
@@ -74,6 +74,7 @@ pub(super) fn write(writer: &mut Writer<'_>, record: &Record, anchor: &Anchor) {
         };
         attributes.put_prefixed(prefix, key, value.as_ref());
     }
+    first_token::write(&mut attributes, record, anchor);
     if let Some(trace) = record.trace_attributes() {
         write_trace(&mut attributes, trace);
     }

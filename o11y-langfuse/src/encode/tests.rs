@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use o11y_core::{
-    Context, Cost, Level, Module, ObservationType, SpanSpec, Status, TraceAttributes, Usage,
+    Context, Cost, Level, Module, ObservationType, SpanSpec, Status, TraceAttributes, Usage, Value,
     attributes, event, key,
 };
 use opentelemetry_proto::tonic::{
@@ -355,4 +355,33 @@ proptest! {
             prop_assert_eq!(metadata(key), text);
         }
     }
+}
+
+#[test]
+fn the_first_token_is_a_moment_after_the_start_and_what_a_user_says_of_it_stands() {
+    const MOMENT: &str = "langfuse.observation.completion_start_time";
+    let start = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_770_091_506);
+    let shown_with = |key: &'static str, value: Value| {
+        let record = record(SpanSpec::new("llm.generate"), |span| {
+            span.set_attribute(key, value)
+        });
+        let mut batch = Batch::new(&Resource::default());
+        batch.push(&record, &Anchor::at(start));
+        let span = spans(decoded(&mut batch, 0..1)).remove(0);
+        shown(&span.attributes).remove(MOMENT)
+    };
+
+    let moment = shown_with(key::TIME_TO_FIRST_CHUNK, 3_600.0.into());
+    let said = shown_with(MOMENT, "2026-02-03T04:05:06Z".into());
+    let none = shown_with(key::TIME_TO_FIRST_CHUNK, (-1.0).into());
+
+    // The span began shortly before the anchor's moment.
+    let expected = ["2026-02-03T05:05:05.", "2026-02-03T05:05:06."];
+    let moment = moment.unwrap();
+    assert!(
+        expected.iter().any(|second| moment.starts_with(second)),
+        "{moment}"
+    );
+    assert_eq!(said.as_deref(), Some("2026-02-03T04:05:06Z"));
+    assert_eq!(none, None);
 }
