@@ -118,11 +118,15 @@ fn request() -> Generation {
     Generation::new("openai", "gpt-4o-mini")
 }
 
+fn run_out_of_beans() -> ! {
+    panic!("out of beans")
+}
+
 /// The rest of a call, once it is open and has been asked.
 fn finish(end: End) -> anyhow::Result<()> {
     match end {
         End::Failed => anyhow::bail!("out of milk"),
-        End::Panicked => panic!("out of beans"),
+        End::Panicked => run_out_of_beans(),
         _ => Ok(()),
     }
 }
@@ -153,7 +157,7 @@ fn chunks(end: End) -> impl Stream<Item = anyhow::Result<Json>> {
         yield_now().await;
         match end {
             End::Failed => Err(anyhow::anyhow!("out of milk")),
-            End::PanickedInPoll => panic!("out of beans"),
+            End::PanickedInPoll => run_out_of_beans(),
             _ => Ok(second),
         }
     });
