@@ -387,14 +387,17 @@ impl Call<'static> {
 
 /// Counts that only ever grow, of which a later statement may leave some out.
 fn cumulated(before: &Usage, after: &Usage) -> Usage {
+    let of = |class: fn(&Usage) -> u64| class(before).max(class(after));
     Usage::new()
-        .input(before.get_input().max(after.get_input()))
-        .cached(before.get_cached().max(after.get_cached()))
-        .cache_creation(before.get_cache_creation().max(after.get_cache_creation()))
-        .input_audio(before.get_input_audio().max(after.get_input_audio()))
-        .output(before.get_output().max(after.get_output()))
-        .reasoning(before.get_reasoning().max(after.get_reasoning()))
-        .output_audio(before.get_output_audio().max(after.get_output_audio()))
+        .input(of(Usage::get_input))
+        .cached(of(Usage::get_cached))
+        .cache_creation(of(Usage::get_cache_creation))
+        .cache_creation_5m(of(Usage::get_cache_creation_5m))
+        .cache_creation_1h(of(Usage::get_cache_creation_1h))
+        .input_audio(of(Usage::get_input_audio))
+        .output(of(Usage::get_output))
+        .reasoning(of(Usage::get_reasoning))
+        .output_audio(of(Usage::get_output_audio))
 }
 
 impl Drop for Call<'_> {

@@ -363,7 +363,7 @@ fn the_first_token_is_a_moment_after_the_start_and_what_a_user_says_of_it_stands
     let start = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_770_091_506);
     let shown_with = |key: &'static str, value: Value| {
         let record = record(SpanSpec::new("llm.generate"), |span| {
-            span.set_attribute(key, value)
+            span.set_attribute(key, value);
         });
         let mut batch = Batch::new(&Resource::default());
         batch.push(&record, &Anchor::at(start));
