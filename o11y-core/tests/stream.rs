@@ -314,10 +314,11 @@ fn a_retry_forgets_the_chunks_of_the_attempt_before_and_is_counted() {
     let (stand, output) = output(|call| {
         call.push_text("A fl");
         call.retry();
-        call.push_text("A flat white.");
+        call.set_output("A flat white.");
     });
 
     assert_eq!(output.as_deref(), Some("A flat white."));
+    assert_eq!(stand.shown(key::TIME_TO_FIRST_CHUNK), None);
     assert_eq!(stand.shown(key::RETRIES).as_deref(), Some("1"));
     stand.heard(|lines| assert_eq!(lines[1].number(key::RETRIES), Some(1)));
 }

@@ -245,13 +245,7 @@ impl<'a> Call<'a> {
     /// Notes that the first token is here, once; later calls change nothing. Chunks that are
     /// recorded do so themselves.
     pub fn first_token(&mut self) {
-        if self.first_token.is_none() {
-            let now = Ticks::now();
-            self.first_token = Some(now);
-            let seconds = now.since(self.start).as_secs_f64();
-            let span = self.span();
-            span.set_attribute(key::TIME_TO_FIRST_CHUNK, seconds);
-        }
+        self.first_token.get_or_insert_with(Ticks::now);
     }
 
     /// Notes that the request is made once more. What chunks of the attempt before have said is
@@ -335,13 +329,17 @@ impl<'a> Call<'a> {
 
     /// Puts on the span what the chunks said, where nothing else was said.
     fn settle(&mut self) {
-        let Some(mut assembly) = self.assembly.take() else {
-            return;
-        };
+        let assembly = self.assembly.take();
+        let first_token = self.first_token.map(|at| at.since(self.start));
         let Some(record) = self.span().record_mut() else {
             return;
         };
         let attributes = &mut record.attributes;
+        let seconds = first_token.map(|after| after.as_secs_f64());
+        attributes.put(key::TIME_TO_FIRST_CHUNK, seconds.into());
+        let Some(mut assembly) = assembly else {
+            return;
+        };
         if attributes.get(key::FINISH_REASONS).is_none() {
             attributes.put(key::FINISH_REASONS, assembly.finish_reasons());
         }
