@@ -18,6 +18,7 @@ use arc_swap::ArcSwap;
 use self::directory::{Directory, Subscriber};
 use crate::{
     event::{Event, Veto, Vetoed},
+    outlet::discard,
     pattern::Pattern,
 };
 
@@ -215,9 +216,10 @@ impl EventBus {
             self.shared.cut_recursions.fetch_add(1, Ordering::Relaxed); // a counter
             return None;
         };
-        catch_unwind(AssertUnwindSafe(|| (subscriber.handler)(event))).unwrap_or_else(|_panic| {
+        catch_unwind(AssertUnwindSafe(|| (subscriber.handler)(event))).unwrap_or_else(|payload| {
             self.shared.panics.fetch_add(1, Ordering::Relaxed); // counters
             subscriber.panics.fetch_add(1, Ordering::Relaxed);
+            discard(payload);
             None
         })
     }

@@ -80,7 +80,8 @@ impl Context {
     /// over the span's own attributes when that ends.
     ///
     /// False if there is no open span: outside of any, or through a handle to one that has ended or
-    /// was [not current](Span::context) where the handle was made.
+    /// was [not current](Span::context) where the handle was made. What is taken counts as any other
+    /// attribute of the span, within their limit.
     ///
     /// ```
     /// use o11y_core::Context;
@@ -228,9 +229,11 @@ impl Context {
         async move {
             frame.start();
             let (span, current) = frame.parts();
-            let outcome = InContext::new(current, || f(span)).await;
-            if let Ok(Err(error)) = &outcome {
-                frame.span.record_error(error);
+            let mut outcome = InContext::new(current, || f(span)).await;
+            if let Ok(Err(error)) = &outcome
+                && let Err(payload) = frame.record_error(error)
+            {
+                outcome = Err(payload);
             }
             frame.finish(&outcome);
             outcome.unwrap_or_else(|payload| resume_unwind(payload))

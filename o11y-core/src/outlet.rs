@@ -1,7 +1,9 @@
 //! The way to one sink: once at a time on a thread, with its panics kept from the host.
 
 use std::{
+    any::Any,
     cell::Cell,
+    mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
@@ -82,8 +84,20 @@ fn call(call: impl FnOnce()) {
     IN_SINK.set(true);
     let outcome = catch_unwind(AssertUnwindSafe(call));
     IN_SINK.set(false);
-    if outcome.is_err() {
+    if let Err(payload) = outcome {
         PANICS.fetch_add(1, Ordering::Relaxed); // a counter
+        discard(payload);
+    }
+}
+
+/// Drops what a panic carried, which may be anything, and may itself panic when it is dropped.
+pub(crate) fn discard(payload: Box<dyn Any + Send>) {
+    if let Err(worse) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        #[expect(
+            clippy::mem_forget,
+            reason = "dropping it as well could go on for ever"
+        )]
+        mem::forget(worse);
     }
 }
 

@@ -1,8 +1,11 @@
 //! Who hears what, in which order, and what a failing handler does.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    panic::panic_any,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use super::*;
@@ -92,6 +95,22 @@ fn a_panicking_handler_is_counted_and_the_others_still_run() {
     let gone = panicking.id();
     drop(panicking);
     assert_eq!((bus.panics(), bus.panics_of(gone)), (1, None));
+}
+
+#[test]
+fn a_panic_that_panics_again_when_it_is_dropped_stays_with_its_handler() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic_any(Bomb);
+        }
+    }
+    let bus = EventBus::new();
+    let _panicking = bus.subscribe("a", |_: &Event| -> () { panic_any(Bomb) });
+
+    bus.event("a", attributes! {});
+
+    assert_eq!(bus.panics(), 1);
 }
 
 #[test]

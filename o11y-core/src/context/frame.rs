@@ -2,14 +2,16 @@
 
 use std::{
     any::Any,
-    fmt,
+    fmt::{self, Display},
     ops::{Deref, DerefMut},
+    panic::{AssertUnwindSafe, catch_unwind},
     thread,
 };
 
 use super::{
     Context,
     current::{self, Current},
+    future::Inside,
 };
 use crate::{
     clock::Ticks,
@@ -111,6 +113,13 @@ impl TaskFrame {
     /// The span to lend to the closure, and the context to poll it in.
     pub(crate) fn parts(&mut self) -> (&mut Span, &mut Current) {
         (&mut self.span, &mut self.current)
+    }
+
+    /// Records the error that the future ended with. It is printed inside the span, and a panic of
+    /// the printing is one of the future.
+    pub(crate) fn record_error(&mut self, error: &impl Display) -> thread::Result<()> {
+        let _inside = Inside::enter(&mut self.current);
+        catch_unwind(AssertUnwindSafe(|| self.span.record_error(error)))
     }
 
     pub(crate) fn finish<T>(&mut self, outcome: &thread::Result<T>) {

@@ -223,3 +223,46 @@ async fn a_panic_before_there_is_a_future_marks_the_span_like_one_in_it() {
         "span root\n  span brew [ERROR: panicked: out of beans]\n"
     );
 }
+
+/// An error whose text is made with spans, and not always.
+struct Elaborate {
+    fails: bool,
+}
+
+impl Elaborate {
+    fn find_words(&self) {
+        assert!(!self.fails, "no words");
+    }
+}
+
+impl std::fmt::Display for Elaborate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        Context::with_span("print", |_span| self.find_words());
+        f.write_str("elaborate")
+    }
+}
+
+#[tokio::test]
+async fn an_error_is_printed_inside_its_span_and_a_panic_of_the_printing_is_told() {
+    let trace = traced_async(async || {
+        for fails in [false, true] {
+            let failing = Context::try_with_span_async("try", async move |_span| {
+                Err::<(), _>(Elaborate { fails })
+            });
+            let outcome = futures_util::future::FutureExt::catch_unwind(
+                std::panic::AssertUnwindSafe(failing),
+            );
+            assert_eq!(outcome.await.is_err(), fails);
+        }
+    })
+    .await;
+
+    assert_eq!(
+        memory().tree(trace),
+        "span root\n  \
+           span try [ERROR: elaborate]\n    \
+             span print\n  \
+           span try [ERROR: panicked: no words]\n    \
+             span print [ERROR: panicked: no words]\n"
+    );
+}
