@@ -28,7 +28,7 @@ use crate::{
 /// Event::new("cache.miss", attributes! { "key" => "menu" }).unrecorded().emit();
 /// ```
 #[must_use = "call `emit` or `try_emit`"]
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Event {
     name: CompactString,
     attributes: Attributes,
