@@ -52,6 +52,20 @@
 //!
 //! It holds with telemetry switched off as well: events need no exporter.
 //!
+//! # Budgets of any kind
+//!
+//! | what you want | what there is |
+//! |---|---|
+//! | at most so many tokens | [`TokenBudgetTracker`] |
+//! | at most so much money | [`CostBudgetTracker`], priced by [`Pricing`] |
+//! | input, output, calls, rates per minute, several at once | [`Budget`] with [`Limits`], and a [`BudgetTracker`] |
+//! | a budget within a budget | [`Budget::within`], `within` of the trackers |
+//! | one for each user, session or model | [`KeyedBudgets`] and [`BudgetTracker::per_user`] |
+//! | only the calls of an agent, a trace, a user | `scoped` of the trackers, with a [`Scope`] |
+//! | calls that no event tells of | [`Budget::reserve`], [`Reservation::settle`] |
+//!
+//! What a call may use is reserved before it is made, so that calls in parallel cannot all pass.
+//!
 //! # What happens when
 //!
 //! | | |
@@ -61,21 +75,35 @@
 //! | a handler panics | counted by the bus; the other handlers still hear the event |
 //! | a handler emits | the event is delivered at once, before the handler goes on |
 //! | the guard is dropped while a handler runs on another thread | that call is finished, no other begins |
+//! | a handler is slow | the emitter waits for it, unless it is [attached in the background](BaseSubscriber::attach_in_background) |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod attached;
+mod background;
+mod budget;
+mod budget_tracker;
+mod cost_budget;
 mod module_scope;
 mod pricing;
+mod scope;
 mod subscriber;
 mod token_budget;
 
 pub use self::{
     attached::Attached,
+    background::{Background, BackgroundStats},
+    budget::{
+        Amount, Ask, Budget, BudgetExceeded, BudgetSnapshot, KeyedBudgets, Limit, LimitSnapshot,
+        Limits, Measure, Reservation, Share, Tally,
+    },
+    budget_tracker::BudgetTracker,
+    cost_budget::CostBudgetTracker,
     module_scope::ModuleScope,
     pricing::{
         CostBreakdown, ModelPrice, PriceTableError, Pricing, Rates, ServiceTier, Unpriced,
         UnpricedModel,
     },
+    scope::Scope,
     subscriber::{BaseSubscriber, Subscriptions},
     token_budget::{ModelUsage, TokenBudgetExceeded, TokenBudgetTracker},
 };

@@ -1,10 +1,15 @@
 //! What a subscriber is, and the list that it writes its subscriptions in.
 
-use std::{any::type_name, fmt, sync::Arc};
+use std::{any::type_name, fmt, io, sync::Arc};
 
 use o11y_core::{Event, EventBus, Pattern, Subscription, Verdict};
 
-use crate::{attached::Attached, module_scope::ModuleScope};
+use crate::{
+    attached::Attached,
+    background::{Background, Handler, Queue, Worker},
+    module_scope::ModuleScope,
+    scope::Scope,
+};
 
 /// Something that hears events: say which in [`subscribe`](Self::subscribe), and
 /// [`attach`](Self::attach) it to a bus.
@@ -56,13 +61,48 @@ pub trait BaseSubscriber: Sized + Send + Sync + 'static {
     /// the subscriber.
     fn attach(self, bus: &EventBus) -> Attached<Self> {
         let subscriber = Arc::new(self);
-        let mut subscriptions = Subscriptions {
-            subscriber: Arc::clone(&subscriber),
-            bus: bus.clone(),
-            added: Vec::new(),
-        };
-        subscriber.subscribe(&mut subscriptions);
+        let subscriptions = Subscriptions::of(&subscriber, bus, None);
         Attached::new(subscriber, subscriptions.added)
+    }
+
+    /// Like [`attach`](Self::attach), with handlers that run on a thread of their own, one event
+    /// after the other: for observers that take their time. Whoever emits only copies the event
+    /// into a queue of `capacity` events (at least 1), and never waits. When it is full the oldest
+    /// is pushed out and counted, see [`Background::stats`].
+    ///
+    /// A veto from there comes too late and is only counted.
+    ///
+    /// # Errors
+    ///
+    /// If the thread cannot be started.
+    ///
+    /// ```
+    /// use std::{sync::{Arc, Mutex}, time::Duration};
+    /// use o11y_core::{Event, attributes, event, events};
+    /// use o11y_events::{BaseSubscriber, Subscriptions};
+    ///
+    /// #[derive(Default)]
+    /// struct Journal(Mutex<Vec<String>>);
+    ///
+    /// impl BaseSubscriber for Journal {
+    ///     fn subscribe(self: &Arc<Self>, subscriptions: &mut Subscriptions<Self>) {
+    ///         subscriptions.add_subscription("tool.*", |this: &Self, event: &Event| {
+    ///             this.0.lock().unwrap().push(event.name().to_owned()); // or a slow disk
+    ///         });
+    ///     }
+    /// }
+    ///
+    /// let journal = Journal::default().attach_in_background(events(), 1_000)?;
+    /// event("tool.search", attributes! {});
+    /// assert!(journal.flush(Duration::from_secs(5)));
+    /// assert_eq!(*journal.0.lock().unwrap(), ["tool.search"]);
+    /// # Ok::<_, std::io::Error>(())
+    /// ```
+    fn attach_in_background(self, bus: &EventBus, capacity: usize) -> io::Result<Background<Self>> {
+        let subscriber = Arc::new(self);
+        let worker = Worker::spawn(capacity)?;
+        let subscriptions = Subscriptions::of(&subscriber, bus, Some(worker.queue()));
+        Ok(Background::new(subscriber, subscriptions.added, worker))
     }
 }
 
@@ -73,6 +113,21 @@ pub struct Subscriptions<S> {
     subscriber: Arc<S>,
     bus: EventBus,
     added: Vec<Subscription>,
+    /// Where events go, if handlers do not run on the emitter's thread.
+    queue: Option<Arc<Queue>>,
+}
+
+impl<S: BaseSubscriber> Subscriptions<S> {
+    fn of(subscriber: &Arc<S>, bus: &EventBus, queue: Option<Arc<Queue>>) -> Self {
+        let mut subscriptions = Self {
+            subscriber: Arc::clone(subscriber),
+            bus: bus.clone(),
+            added: Vec::new(),
+            queue,
+        };
+        subscriber.subscribe(&mut subscriptions);
+        subscriptions
+    }
 }
 
 impl<S: Send + Sync + 'static> Subscriptions<S> {
@@ -91,9 +146,17 @@ impl<S: Send + Sync + 'static> Subscriptions<S> {
         // would have to be upgraded on every event, and somebody else would have to own what was
         // detached.
         let subscriber = Arc::clone(&self.subscriber);
-        let subscription = self
-            .bus
-            .subscribe(pattern, move |event: &Event| handler(&subscriber, event));
+        let handler = move |event: &Event| handler(&subscriber, event);
+        let subscription = match &self.queue {
+            None => self.bus.subscribe(pattern, handler),
+            Some(queue) => {
+                let queue = Arc::clone(queue);
+                let handler: Handler = Arc::new(move |event| handler(event).into_veto().is_some());
+                self.bus.subscribe(pattern, move |event: &Event| {
+                    queue.push(event.clone(), Arc::clone(&handler));
+                })
+            }
+        };
         self.added.push(subscription);
     }
 
@@ -110,6 +173,23 @@ impl<S: Send + Sync + 'static> Subscriptions<S> {
         V: Verdict,
         F: Fn(&S, &Event) -> V + Send + Sync + 'static,
     {
+        self.add_scoped_subscription(scope, pattern, handler);
+    }
+
+    /// Like [`add_subscription`](Self::add_subscription), for events of one trace, session, user,
+    /// request or module only.
+    ///
+    /// `subscriptions.add_scoped_subscription(Scope::user("ada"), "llm.*", Self::on_llm)`
+    pub fn add_scoped_subscription<V, F>(
+        &mut self,
+        scope: impl Into<Scope>,
+        pattern: impl Into<Pattern>,
+        handler: F,
+    ) where
+        V: Verdict,
+        F: Fn(&S, &Event) -> V + Send + Sync + 'static,
+    {
+        let scope = scope.into();
         self.add_subscription(pattern, move |subscriber: &S, event: &Event| {
             if !scope.covers(event) {
                 return Ok(());

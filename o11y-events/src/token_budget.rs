@@ -1,42 +1,59 @@
 //! A budget of tokens: counts what model calls use, and refuses the next call once it is used up.
 
 use std::{
+    cmp::Reverse,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use o11y_core::{Event, Value, Veto, attributes, key};
+use o11y_core::{Event, Veto, attributes};
 
-use self::ledger::Ledger;
-pub use self::{exceeded::TokenBudgetExceeded, ledger::ModelUsage};
-use crate::subscriber::{BaseSubscriber, Subscriptions};
+pub use self::exceeded::TokenBudgetExceeded;
+use crate::{
+    budget::{Budget, BudgetExceeded, Limits, Share},
+    budget_tracker::{Refusal, Watch, settings},
+    subscriber::{BaseSubscriber, Subscriptions},
+};
 
 mod exceeded;
-mod ledger;
+
+/// What one model used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ModelUsage {
+    /// The model that was asked for, or else the one that answered.
+    pub model: String,
+    /// Its calls, answered or failed.
+    pub requests: u64,
+    /// Their tokens.
+    pub tokens: u64,
+}
 
 /// Counts the tokens of model calls and refuses further calls once a limit is reached.
 ///
-/// Attached to the bus it hears `llm.*`:
+/// A [`BudgetTracker`](crate::BudgetTracker) of one limit. Attached to the bus it hears `llm.*`:
 ///
 /// | event | what it does |
 /// |---|---|
-/// | `llm.request` | vetoes it with [`TokenBudgetExceeded`] if the limit is reached, or if `o11y.estimated_tokens` says that this call would go beyond it |
-/// | `llm.generate`, `llm.error` | adds `gen_ai.usage.total_tokens`, or else input and output tokens |
+/// | `llm.request` | reserves what the call says it may use, or vetoes it with [`TokenBudgetExceeded`] if the limit is reached or that does not fit |
+/// | `llm.generate`, `llm.error` | gives that back and adds what the call used: `gen_ai.usage.total_tokens`, or else input and output tokens |
+/// | `llm.vetoed` | gives it back |
 ///
 /// [`Context::generation`](o11y_core::Context::generation) emits these by itself; events of the
 /// same names that you emit by hand count the same. What only repeats tokens (`lm.tokens`, or any
 /// event marked `o11y.mirror`) is not counted again.
 ///
-/// When the limit is reached it emits `token_budget.exceeded` once, on the bus of the process, with
-/// `token_budget.limit` and `token_budget.used`; once more only if it was [`reset`](Self::reset)
-/// and is reached again.
+/// When the limit is reached it emits `token_budget.exceeded` once, with `token_budget.limit` and
+/// `token_budget.used`; once more only if it was [`reset`](Self::reset) and is reached again. The
+/// events of every [`Budget`] are emitted as well, under the name `tokens`.
 ///
 /// # Parallel calls
 ///
-/// A call is admitted by what is *used* at its request, and what it uses is known only at its end.
-/// Calls in parallel that are all admitted before the first of them ends can therefore go beyond
-/// the limit together, by what they use. Estimates do not prevent this, because each is judged by
-/// itself. From then on every request is refused.
+/// What is used and what is reserved never pass the limit together when a call is admitted. So the
+/// limit holds exactly if every call states an upper bound
+/// ([`Generation::estimate`](o11y_core::Generation::estimate), or here
+/// [`assume`](Self::assume)). A call that states nothing is admitted as long as anything is left,
+/// and what it uses can go beyond the limit.
 ///
 /// # Examples
 ///
@@ -64,19 +81,46 @@ mod ledger;
 #[must_use = "attach it to a bus, else it counts nothing"]
 pub struct TokenBudgetTracker {
     limit: u64,
-    /// One lock for all figures, so that they agree with one another and the crossing of the limit
-    /// is seen exactly once. It is held for a few additions and never while others are called: a
-    /// handler of `token_budget.exceeded` may reset the tracker or make a call itself.
-    ledger: Mutex<Ledger>,
+    watch: Watch,
+    /// Whether the limit was announced since the last reset. Locked before the budget is, so that
+    /// a reset comes before a crossing or after it.
+    is_told: Mutex<bool>,
 }
 
 impl TokenBudgetTracker {
     /// A budget of `limit` tokens. One of 0 refuses every call.
     pub fn new(limit: u64) -> Self {
+        let budget = Budget::new("tokens", Limits::new().tokens(limit));
         Self {
             limit,
-            ledger: Mutex::default(),
+            watch: Watch::new(budget),
+            is_told: Mutex::new(false),
         }
+    }
+
+    /// Puts the budget inside of another: calls have to fit into both. If they do not fit into the
+    /// outer one, the cause of the veto is a [`BudgetExceeded`].
+    pub fn within(self, outer: &Budget) -> Self {
+        let budget = Budget::within(outer, "tokens", Limits::new().tokens(self.limit));
+        Self {
+            watch: self.watch.instead(budget),
+            ..self
+        }
+    }
+
+    /// What a call is taken to use at most if it does not say so itself, by an estimate or by the
+    /// most tokens of its answer.
+    ///
+    /// Defaults to nothing.
+    pub fn assume(self, tokens: u64) -> Self {
+        self.estimate_by(move |_| crate::Ask::new().tokens(tokens))
+    }
+
+    settings!();
+
+    /// The budget, to reserve by hand or to put others within it.
+    pub fn budget(&self) -> &Budget {
+        self.watch.budget()
     }
 
     /// The tokens that may be used.
@@ -88,10 +132,17 @@ impl TokenBudgetTracker {
     /// The tokens that were used so far.
     #[must_use]
     pub fn used(&self) -> u64 {
-        self.lock().used()
+        self.budget().spent().tokens
     }
 
-    /// The tokens that are left.
+    /// The tokens that the calls under way said they may use.
+    #[must_use]
+    pub fn reserved(&self) -> u64 {
+        self.budget().reserved().tokens
+    }
+
+    /// The tokens that are left: the limit without those that were used. Some of them may be
+    /// [`reserved`](Self::reserved).
     #[must_use]
     pub fn remaining(&self) -> u64 {
         self.limit.saturating_sub(self.used())
@@ -106,63 +157,41 @@ impl TokenBudgetTracker {
     /// The calls that were counted, answered or failed.
     #[must_use]
     pub fn requests(&self) -> u64 {
-        self.lock().requests()
+        self.budget().spent().calls
     }
 
     /// The calls that were refused.
     #[must_use]
     pub fn refused(&self) -> u64 {
-        self.lock().refused
+        self.budget().snapshot().refused
     }
 
     /// What each model used, the largest first. The models beyond the 64th are summed up under
     /// `(other)`, calls that name none under `(unknown)`.
     #[must_use]
     pub fn by_model(&self) -> Vec<ModelUsage> {
-        self.lock().by_model()
+        let usage = |share: Share| ModelUsage {
+            model: share.name,
+            requests: share.spent.calls,
+            tokens: share.spent.tokens,
+        };
+        let mut models: Vec<_> = self.budget().by_model().into_iter().map(usage).collect();
+        models.sort_by_key(|model| Reverse(model.tokens));
+        models
     }
 
     /// Begins anew with nothing used, for the next run or the next day.
     pub fn reset(&self) {
-        let before = std::mem::take(&mut *self.lock());
-        drop(before);
+        let mut is_told = self.is_told.lock().unwrap_or_else(PoisonError::into_inner);
+        self.watch.reset();
+        *is_told = false;
     }
 
     fn on_llm(&self, event: &Event) -> Result<(), Veto> {
-        match event.name() {
-            "llm.request" => self.judge(event).map_err(Veto::new),
-            "llm.generate" | "llm.error" => {
-                self.count(event);
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn judge(&self, request: &Event) -> Result<(), TokenBudgetExceeded> {
-        let asked = request
-            .attribute(key::ESTIMATED_TOKENS)
-            .and_then(Value::as_u64);
-        let mut ledger = self.lock();
-        let used = ledger.used();
-        let needed = used.saturating_add(asked.unwrap_or(0));
-        if used < self.limit && needed <= self.limit {
-            return Ok(());
-        }
-        ledger.refused += 1;
-        Err(TokenBudgetExceeded::new(self.limit, used, asked))
-    }
-
-    fn count(&self, end: &Event) {
-        if end.attribute(key::MIRROR).and_then(Value::as_bool) == Some(true) {
-            return;
-        }
-        let mut ledger = self.lock();
-        let was_below = ledger.used() < self.limit;
-        ledger.add(end);
-        let used = ledger.used();
-        drop(ledger);
-        if was_below && used >= self.limit {
+        self.watch
+            .hear(event)
+            .map_err(|refusal| self.veto(refusal))?;
+        if let Some(used) = self.newly_exceeded() {
             let told = attributes! {
                 "token_budget.limit" => self.limit,
                 "token_budget.used" => used,
@@ -171,10 +200,38 @@ impl TokenBudgetTracker {
                 .unrecorded()
                 .emit();
         }
+        Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What is used, if it has reached the limit and nobody was told yet.
+    fn newly_exceeded(&self) -> Option<u64> {
+        let mut is_told = self.is_told.lock().unwrap_or_else(PoisonError::into_inner);
+        let used = self.used();
+        if *is_told || used == 0 || used < self.limit {
+            return None;
+        }
+        *is_told = true;
+        Some(used)
+    }
+
+    /// Its own refusal under its own name; that of a budget around as it is.
+    fn veto(&self, refusal: Refusal) -> Veto {
+        match refusal {
+            Refusal::Exceeded(exceeded) if self.budget().is_named_by(&exceeded) => {
+                Veto::new(self.exceeded(&exceeded))
+            }
+            other => other.into(),
+        }
+    }
+
+    fn exceeded(&self, exceeded: &BudgetExceeded) -> TokenBudgetExceeded {
+        let count = |amount: crate::Amount| amount.count().unwrap_or(0);
+        TokenBudgetExceeded::new(
+            self.limit,
+            count(exceeded.spent()),
+            count(exceeded.reserved()),
+            exceeded.asked().map(count),
+        )
     }
 }
 
@@ -187,9 +244,9 @@ impl BaseSubscriber for TokenBudgetTracker {
 /// One line: `9800 of 10000 tokens used in 12 calls, 200 left`.
 impl fmt::Display for TokenBudgetTracker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ledger = self.lock();
-        let (used, requests, refused) = (ledger.used(), ledger.requests(), ledger.refused);
-        drop(ledger);
+        let snapshot = self.budget().snapshot();
+        let (used, requests) = (snapshot.spent.tokens, snapshot.spent.calls);
+        let refused = snapshot.refused;
         let calls = |count| if count == 1 { "call" } else { "calls" };
         write!(f, "{used} of {} tokens used", self.limit)?;
         write!(f, " in {requests} {}, ", calls(requests))?;

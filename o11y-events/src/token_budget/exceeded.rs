@@ -10,17 +10,23 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "token budget exceeded: {used} of {limit} tokens are used{}",
-    Remedy(self)
+    Rest(self)
 )]
 pub struct TokenBudgetExceeded {
     limit: u64,
     used: u64,
+    reserved: u64,
     asked: Option<u64>,
 }
 
 impl TokenBudgetExceeded {
-    pub(super) fn new(limit: u64, used: u64, asked: Option<u64>) -> Self {
-        Self { limit, used, asked }
+    pub(super) fn new(limit: u64, used: u64, reserved: u64, asked: Option<u64>) -> Self {
+        Self {
+            limit,
+            used,
+            reserved,
+            asked,
+        }
     }
 
     /// The tokens that may be used.
@@ -35,6 +41,12 @@ impl TokenBudgetExceeded {
         self.used
     }
 
+    /// The tokens that were reserved by calls under way when the call was refused.
+    #[must_use]
+    pub fn reserved(&self) -> u64 {
+        self.reserved
+    }
+
     /// The tokens that the call said it may use, if it did.
     #[must_use]
     pub fn asked(&self) -> Option<u64> {
@@ -43,12 +55,21 @@ impl TokenBudgetExceeded {
 }
 
 /// The end of the message: what stood in the way, and what can be done.
-struct Remedy<'a>(&'a TokenBudgetExceeded);
+struct Rest<'a>(&'a TokenBudgetExceeded);
 
-impl fmt::Display for Remedy<'_> {
+impl fmt::Display for Rest<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.asked {
-            Some(asked) if self.0.used < self.0.limit => write!(
+        let TokenBudgetExceeded {
+            limit,
+            used,
+            reserved,
+            asked,
+        } = *self.0;
+        if reserved > 0 {
+            write!(f, " and {reserved} reserved by calls under way")?;
+        }
+        match asked {
+            Some(asked) if used < limit => write!(
                 f,
                 " and this call may use {asked} more: ask for less, raise the limit or reset the \
                  tracker"
@@ -65,13 +86,18 @@ mod tests {
     #[test]
     fn the_message_says_what_to_do() {
         assert_eq!(
-            TokenBudgetExceeded::new(10, 12, Some(3)).to_string(),
+            TokenBudgetExceeded::new(10, 12, 0, Some(3)).to_string(),
             "token budget exceeded: 12 of 10 tokens are used: raise the limit or reset the tracker"
         );
         assert_eq!(
-            TokenBudgetExceeded::new(10, 8, Some(3)).to_string(),
+            TokenBudgetExceeded::new(10, 8, 0, Some(3)).to_string(),
             "token budget exceeded: 8 of 10 tokens are used and this call may use 3 more: ask for \
              less, raise the limit or reset the tracker"
+        );
+        assert_eq!(
+            TokenBudgetExceeded::new(10, 5, 4, Some(3)).to_string(),
+            "token budget exceeded: 5 of 10 tokens are used and 4 reserved by calls under way and \
+             this call may use 3 more: ask for less, raise the limit or reset the tracker"
         );
     }
 }

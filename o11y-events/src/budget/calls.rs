@@ -1,0 +1,168 @@
+//! The calls that are under way, by their id: who holds what for each of them.
+//!
+//! Several trackers may watch budgets of one tree, say one for an agent and one for the process.
+//! Each budget is held by whoever comes first, so that a call counts once everywhere.
+
+use std::collections::HashMap;
+
+use compact_str::CompactString;
+
+use super::{
+    ask::Asked,
+    crossing::Crossing,
+    exceeded::BudgetExceeded,
+    node::Ended,
+    tree::{Hold, State},
+};
+
+/// How many calls may be under way in a tree. Ends may never come (a future that is leaked), so
+/// their number has to be bounded; no process has as many requests open.
+const MAX_OPEN: usize = 65_536;
+
+/// Calls under way.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    open: HashMap<CompactString, Vec<Part>>,
+    next: u64,
+    /// When it was last looked for calls that have expired.
+    swept: u64,
+}
+
+/// What one tracker holds for a call.
+#[derive(Debug)]
+struct Part {
+    tracker: u64,
+    /// Numbers calls in the order in which they began.
+    order: u64,
+    hold: Hold,
+}
+
+/// Who asks for which call.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller<'a> {
+    pub(crate) tracker: u64,
+    pub(crate) call: &'a str,
+}
+
+impl State {
+    /// A call asks to begin. One that began under the same id counts as given up.
+    pub(super) fn begin_call(
+        &mut self,
+        caller: Caller<'_>,
+        leaf: usize,
+        asked: &Asked,
+        (now, expiry): (u64, Option<u64>),
+        crossings: &mut Vec<Crossing>,
+    ) -> Result<(), BudgetExceeded> {
+        self.release_call(caller);
+        if self.calls.open.len() >= MAX_OPEN {
+            self.give_up_oldest();
+        }
+        if let Some(expiry) = expiry {
+            self.give_up_expired(now, expiry);
+        }
+        let until = self.first_held(caller.call, leaf);
+        let hold = self.reserve(leaf, until, asked, now, crossings)?;
+        self.retain(leaf);
+        self.calls.next += 1;
+        let part = Part {
+            tracker: caller.tracker,
+            order: self.calls.next,
+            hold,
+        };
+        let open = &mut self.calls.open;
+        if let Some(parts) = open.get_mut(caller.call) {
+            parts.push(part);
+        } else {
+            open.insert(caller.call.into(), vec![part]);
+        }
+        Ok(())
+    }
+
+    /// A call has ended; false if the tracker heard of no beginning.
+    pub(super) fn settle_call(
+        &mut self,
+        caller: Caller<'_>,
+        ended: &Ended<'_>,
+        now: u64,
+        crossings: &mut Vec<Crossing>,
+    ) -> bool {
+        let Some(hold) = self.take_call(caller) else {
+            return false;
+        };
+        self.settle(&hold, ended, now, crossings);
+        self.forget(hold.leaf);
+        true
+    }
+
+    /// What the tracker holds for a call.
+    fn take_call(&mut self, caller: Caller<'_>) -> Option<Hold> {
+        let parts = self.calls.open.get_mut(caller.call)?;
+        let place = parts
+            .iter()
+            .position(|part| part.tracker == caller.tracker)?;
+        let part = parts.swap_remove(place);
+        if parts.is_empty() {
+            self.calls.open.remove(caller.call);
+        }
+        Some(part.hold)
+    }
+
+    /// A call was not made.
+    pub(super) fn release_call(&mut self, caller: Caller<'_>) {
+        if let Some(hold) = self.take_call(caller) {
+            self.release(&hold);
+            self.forget(hold.leaf);
+        }
+    }
+
+    /// A tracker hears no more.
+    pub(super) fn release_all_of(&mut self, tracker: u64) {
+        self.give_up(|part| part.tracker == tracker);
+    }
+
+    /// The innermost budget of the chain that another tracker already holds for the call. All
+    /// around it are held as well.
+    fn first_held(&self, call: &str, leaf: usize) -> Option<usize> {
+        let parts = self.calls.open.get(call)?;
+        let is_held = |place: &usize| {
+            parts.iter().any(|part| {
+                self.chain(part.hold.leaf, part.hold.until)
+                    .any(|held| held == *place)
+            })
+        };
+        self.chain(leaf, None).find(is_held)
+    }
+
+    /// Makes room: the oldest eighth counts as given up. If one of them ends after all, what it
+    /// used is added all the same.
+    fn give_up_oldest(&mut self) {
+        let orders = self.calls.open.values().flatten().map(|part| part.order);
+        let mut orders: Vec<_> = orders.collect();
+        orders.sort_unstable();
+        if let Some(newest) = orders.get(MAX_OPEN / 8).copied() {
+            self.give_up(|part| part.order <= newest);
+        }
+    }
+
+    /// Looks at all calls, but not at each request.
+    fn give_up_expired(&mut self, now: u64, expiry: u64) {
+        if now.saturating_sub(self.calls.swept) < expiry / 8 {
+            return;
+        }
+        self.calls.swept = now;
+        self.give_up(|part| now.saturating_sub(part.hold.at) > expiry);
+    }
+
+    fn give_up(&mut self, is_over: impl Fn(&Part) -> bool) {
+        let mut over = Vec::new();
+        self.calls.open.retain(|_, parts| {
+            over.extend(parts.extract_if(.., |part| is_over(part)));
+            !parts.is_empty()
+        });
+        for part in over {
+            self.release(&part.hold);
+            self.forget(part.hold.leaf);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Who spent what: one line for each model, provider or user.
+
+use std::cmp::Reverse;
+
+use super::amount::{Amounts, Tally};
+
+/// How many names have a line of their own. They come from whoever emits, so their number has to be
+/// bounded; no program uses as many models on purpose, and users are better given budgets of
+/// their own.
+const MAX_LINES: usize = 64;
+
+const OTHERS: &str = "(other)";
+const UNKNOWN: &str = "(unknown)";
+
+/// What was spent under one name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Share {
+    /// The model, provider or user. Those beyond the 64th are summed up under `(other)`, calls
+    /// that name none under `(unknown)`.
+    pub name: String,
+    /// What was spent.
+    pub spent: Tally,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Shares {
+    lines: Vec<(String, Amounts)>,
+}
+
+impl Shares {
+    pub(super) fn add(&mut self, name: Option<&str>, amounts: &Amounts) {
+        let name = name.unwrap_or(UNKNOWN);
+        let known = |name: &str| self.lines.iter().position(|(line, _)| line == name);
+        let name = match known(name) {
+            None if self.lines.len() >= MAX_LINES => OTHERS,
+            _ => name,
+        };
+        let place = known(name).unwrap_or_else(|| {
+            self.lines.push((name.to_owned(), Amounts::default()));
+            self.lines.len() - 1
+        });
+        self.lines[place].1.add(amounts);
+    }
+
+    /// The lines, the largest first: by money, then by tokens.
+    pub(super) fn list(&self) -> Vec<Share> {
+        let share = |(name, amounts): &(String, Amounts)| Share {
+            name: name.clone(),
+            spent: amounts.tally(),
+        };
+        let mut shares: Vec<_> = self.lines.iter().map(share).collect();
+        shares.sort_by_key(|share| Reverse((share.spent.cost, share.spent.tokens)));
+        shares
+    }
+}
+
+/// Model, provider and user of a call.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Names<'a> {
+    pub(crate) model: Option<&'a str>,
+    pub(crate) provider: Option<&'a str>,
+    pub(crate) user: Option<&'a str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use o11y_core::Usage;
+
+    use super::*;
+
+    #[test]
+    fn the_list_of_names_is_bounded() {
+        let mut shares = Shares::default();
+        let one = Amounts::of_call(Usage::new().input(1), None);
+
+        for model in 0..1_000 {
+            shares.add(Some(&format!("model-{model}")), &one);
+        }
+
+        let list = shares.list();
+        assert_eq!(list.len(), MAX_LINES + 1);
+        assert_eq!(list[0].name, OTHERS);
+        assert_eq!(
+            list.iter().map(|share| share.spent.tokens).sum::<u64>(),
+            1_000
+        );
+    }
+}

@@ -1,0 +1,89 @@
+//! What tokens cost, by a table or by whatever the user has.
+
+use std::{fmt, sync::Arc};
+
+use o11y_core::{Cost, Usage};
+
+use crate::pricing::{Pricing, ServiceTier, Unpriced, UnpricedModel};
+
+type Price = dyn Fn(Option<&str>, &str, &Usage) -> Option<Cost> + Send + Sync;
+
+/// The price of a call, by provider, model and tokens.
+#[derive(Clone)]
+pub(crate) enum Prices {
+    Table(Pricing),
+    By(Arc<Price>),
+}
+
+impl Prices {
+    pub(crate) fn by(
+        price: impl Fn(Option<&str>, &str, &Usage) -> Option<Cost> + Send + Sync + 'static,
+    ) -> Self {
+        Self::By(Arc::new(price))
+    }
+
+    pub(super) fn builtin() -> Self {
+        Self::Table(Pricing::builtin().clone())
+    }
+
+    /// What a call cost.
+    pub(super) fn cost(
+        &self,
+        provider: Option<&str>,
+        model: &str,
+        usage: &Usage,
+    ) -> Result<Cost, Unpriced> {
+        match self {
+            Self::Table(table) => table.cost(provider, model, usage, ServiceTier::Standard),
+            Self::By(price) => price(provider, model, usage)
+                .ok_or_else(|| Unpriced::Model(UnpricedModel::new(provider, model))),
+        }
+    }
+
+    /// The most that so many tokens can cost, whatever their classes turn out to be.
+    pub(super) fn ceiling(
+        &self,
+        provider: Option<&str>,
+        model: &str,
+        input: u64,
+        output: u64,
+    ) -> Option<Cost> {
+        let price = match self {
+            Self::Table(table) => {
+                return table.ceiling(provider, model, input, output, ServiceTier::Standard);
+            }
+            Self::By(price) => price,
+        };
+        let none = Usage::new();
+        let dearest = |classes: &[Usage]| {
+            let costs = classes.iter().map(|usage| price(provider, model, usage));
+            costs.flatten().max()
+        };
+        let input = dearest(&[
+            none.input(input),
+            none.cached(input),
+            none.cache_creation(input),
+            none.input_audio(input),
+        ])?;
+        let output = dearest(&[
+            none.output(output),
+            none.reasoning(output),
+            none.output_audio(output),
+        ])?;
+        Some(input + output)
+    }
+
+    /// The most tokens that a model gives, if that is known.
+    pub(super) fn max_output_tokens(&self, provider: Option<&str>, model: &str) -> Option<u64> {
+        match self {
+            Self::Table(table) => table.max_output_tokens(provider, model),
+            Self::By(_) => None,
+        }
+    }
+}
+
+impl fmt::Debug for Prices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prices").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,244 @@
+//! What every tracker does when a model call begins and ends.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use o11y_core::{Event, Veto};
+
+use super::{prices::Prices, reading, unpriced::UnpricedCalls};
+use crate::{
+    budget::{Ask, Budget, BudgetExceeded, Caller, Ended, KeyedBudgets},
+    pricing::Unpriced,
+    scope::Scope,
+};
+
+/// Chooses the key of a call.
+type KeyOf = Arc<dyn Fn(&Event) -> Option<String> + Send + Sync>;
+
+/// Judges what a call may use, where the call itself does not say.
+type Estimate = Arc<dyn Fn(&Event) -> Ask + Send + Sync>;
+
+/// Which budget a call is held to.
+enum Route {
+    One(Budget),
+    Keyed(KeyedBudgets, KeyOf),
+}
+
+/// Watches model calls for a budget: what all trackers share.
+pub(crate) struct Watch {
+    /// Tells trackers apart that hold the same call.
+    id: u64,
+    route: Route,
+    pub(crate) settings: Settings,
+    unpriced: UnpricedCalls,
+}
+
+/// How calls are judged.
+#[derive(Clone, Default)]
+pub(crate) struct Settings {
+    pub(crate) scope: Option<Scope>,
+    pub(crate) estimate: Option<Estimate>,
+    pub(crate) prices: Option<Prices>,
+    pub(crate) expiry: Option<Duration>,
+    pub(crate) charge_unmetered: bool,
+    pub(crate) refuse_unpriced: bool,
+    pub(crate) assume_maximum: bool,
+}
+
+/// Why a call was refused.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    Exceeded(BudgetExceeded),
+    Unpriced(Unpriced),
+}
+
+impl From<Refusal> for Veto {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Exceeded(exceeded) => Self::new(exceeded),
+            Refusal::Unpriced(unpriced) => Self::new(unpriced),
+        }
+    }
+}
+
+impl Watch {
+    pub(crate) fn new(budget: Budget) -> Self {
+        Self::of(Route::One(budget))
+    }
+
+    pub(super) fn keyed(budgets: KeyedBudgets, key_of: KeyOf) -> Self {
+        Self::of(Route::Keyed(budgets, key_of))
+    }
+
+    fn of(route: Route) -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self {
+            id: LAST.fetch_add(1, Ordering::Relaxed), // an id
+            route,
+            settings: Settings::default(),
+            unpriced: UnpricedCalls::default(),
+        }
+    }
+
+    /// Watches for another budget, judging calls as before.
+    pub(crate) fn instead(mut self, budget: Budget) -> Self {
+        self.give_back();
+        self.route = Route::One(budget);
+        self
+    }
+
+    /// The budget, or the one around those of all keys.
+    pub(crate) fn budget(&self) -> &Budget {
+        match &self.route {
+            Route::One(budget) => budget,
+            Route::Keyed(budgets, _) => budgets.outer(),
+        }
+    }
+
+    pub(crate) fn unpriced_calls(&self) -> u64 {
+        self.unpriced.calls()
+    }
+
+    pub(crate) fn unpriced_models(&self) -> Vec<String> {
+        self.unpriced.models()
+    }
+
+    pub(crate) fn reset(&self) {
+        self.budget().reset();
+        self.unpriced.clear();
+    }
+
+    /// Hears an event of a call.
+    pub(crate) fn hear(&self, event: &Event) -> Result<(), Refusal> {
+        match event.name() {
+            _ if reading::is_mirror(event) => {}
+            "llm.request" => return self.begin(event),
+            "llm.generate" | "llm.error" => self.end(event),
+            "llm.vetoed" => {
+                if let Some(caller) = self.caller(event) {
+                    self.budget().give_back(caller);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn begin(&self, request: &Event) -> Result<(), Refusal> {
+        if !self.covers(request) {
+            return Ok(());
+        }
+        let budget = self.budget_of(request);
+        let prices = self.prices();
+        let ask = self.ask(request, prices.as_ref())?;
+        budget
+            .begin(self.caller(request), &ask, self.settings.expiry)
+            .map_err(Refusal::Exceeded)
+    }
+
+    /// What a call asks for, its money included.
+    fn ask(&self, request: &Event, prices: Option<&Prices>) -> Result<Ask, Refusal> {
+        let Settings {
+            estimate,
+            refuse_unpriced,
+            assume_maximum,
+            ..
+        } = &self.settings;
+        let ask = reading::estimate(request)
+            .or_else(|| estimate.as_ref().map(|estimate| estimate(request)))
+            .or_else(|| {
+                let prices = prices.filter(|_| *assume_maximum)?;
+                reading::model_maximum(request, prices)
+            })
+            .unwrap_or_default();
+        let Some(prices) = prices else {
+            return Ok(ask);
+        };
+        match reading::unpriced(request, prices).filter(|_| *refuse_unpriced) {
+            Some(unpriced) => Err(Refusal::Unpriced(unpriced)),
+            None => Ok(reading::price_ask(ask, request, prices)),
+        }
+    }
+
+    /// What prices the calls: nothing, if nobody limits money.
+    fn prices(&self) -> Option<Prices> {
+        let needed = self.settings.refuse_unpriced
+            || self.settings.assume_maximum
+            || self.budget().tree_limits_cost();
+        let given = self.settings.prices.clone();
+        given.or_else(|| needed.then(Prices::builtin))
+    }
+
+    fn end(&self, end: &Event) {
+        let prices = self.prices();
+        let used = reading::used(end, prices.as_ref());
+        let unmetered = !used.metered && end.name() == "llm.generate";
+        let ended = Ended {
+            used: used.amounts,
+            names: reading::names(end),
+            metered: !unmetered,
+            as_asked: unmetered && self.settings.charge_unmetered,
+        };
+        // A call that began is ended whatever the scope says now.
+        let caller = self.caller(end);
+        let was_held = caller.is_some_and(|caller| self.budget().end(caller, &ended));
+        if !was_held {
+            if !self.covers(end) {
+                return;
+            }
+            self.budget_of(end).add(&ended);
+        }
+        if !used.priced && self.budget_of(end).limits_cost() {
+            self.unpriced.note(ended.names);
+        }
+    }
+
+    fn covers(&self, event: &Event) -> bool {
+        let scope = self.settings.scope.as_ref();
+        scope.is_none_or(|scope| scope.covers(event))
+    }
+
+    /// The budget that a call is held to; the one around all, if it has no key.
+    fn budget_of(&self, event: &Event) -> Budget {
+        match &self.route {
+            Route::One(budget) => budget.clone(),
+            Route::Keyed(budgets, key_of) => match key_of(event) {
+                Some(key) => budgets.get(&key),
+                None => budgets.outer().clone(),
+            },
+        }
+    }
+
+    fn caller<'a>(&self, event: &'a Event) -> Option<Caller<'a>> {
+        let call = reading::call_id(event)?;
+        Some(Caller {
+            tracker: self.id,
+            call,
+        })
+    }
+
+    fn give_back(&self) {
+        self.budget().give_back_all_of(self.id);
+    }
+}
+
+/// Who hears no end holds nothing.
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch")
+            .field("budget", self.budget())
+            .finish_non_exhaustive()
+    }
+}
