@@ -276,10 +276,10 @@ fn a_tracker_watches_only_its_scope() {
         .scoped(Scope::when(|event| event.request_id() == Some("r1")))
         .attach(events());
 
-    Context::with_request("r1", || ask(10, 10)).unwrap();
     as_user("ada", "s1").unwrap();
     assert!(as_user("ada", "s2").is_err());
     as_user("grace", "s1").unwrap();
+    Context::with_request("r1", || ask(10, 10)).unwrap();
 
     assert_eq!((ada.used(), session.used(), chosen.used()), (10, 20, 10));
 }

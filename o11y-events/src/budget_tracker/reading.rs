@@ -8,9 +8,6 @@ use crate::{
     pricing::Unpriced,
 };
 
-/// The caller's upper bound by class, as [`Usage`].
-const ESTIMATED_USAGE: &str = "o11y.estimated_usage";
-
 /// The id that the events of one call share.
 pub(super) fn call_id(event: &Event) -> Option<&str> {
     event.attribute(key::CALL_ID).and_then(Value::as_str)
@@ -34,7 +31,7 @@ pub(super) fn names(event: &Event) -> Names<'_> {
 /// What the request says that the call may use; none if it says nothing. Zero says nothing: no
 /// call is free of tokens.
 pub(super) fn estimate(request: &Event) -> Option<Ask> {
-    let usage = usage(request, ESTIMATED_USAGE);
+    let usage = usage(request, key::ESTIMATED_USAGE);
     let tokens = count(request, key::ESTIMATED_TOKENS).filter(|tokens| *tokens > 0);
     let output = count(request, key::REQUEST_MAX_TOKENS).filter(|tokens| *tokens > 0);
     if usage.is_none() && tokens.is_none() && output.is_none() {
@@ -80,7 +77,7 @@ pub(super) fn price_ask(ask: Ask, request: &Event, prices: &Prices) -> Ask {
     let (provider, Some(model)) = asked_of(request) else {
         return ask;
     };
-    if let Some(usage) = usage(request, ESTIMATED_USAGE) {
+    if let Some(usage) = usage(request, key::ESTIMATED_USAGE) {
         return match prices.cost(provider, model, &usage) {
             Ok(cost) => ask.cost(cost),
             Err(_unpriced) => ask, // its end tells
@@ -231,7 +228,7 @@ mod tests {
         );
         let usage = Usage::new().input(1_000).output(100);
         assert_eq!(
-            cost(attributes! { ESTIMATED_USAGE => usage }),
+            cost(attributes! { key::ESTIMATED_USAGE => usage }),
             dollars(0.013)
         );
     }
