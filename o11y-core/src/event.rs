@@ -36,6 +36,7 @@ pub struct Event {
     span_id: SpanId,
     scope: Option<Arc<Scope>>,
     telemetry: Option<Telemetry>,
+    sampled: bool,
     recorded: bool,
 }
 
@@ -52,6 +53,7 @@ impl Event {
                 span_id: context.span_id,
                 scope: current.span_scope().cloned(),
                 telemetry: context.telemetry.clone(),
+                sampled: context.sampled,
                 recorded: context.sampled,
             }
         })
@@ -114,6 +116,16 @@ impl Event {
 
     pub(crate) fn telemetry(&self) -> Option<&Telemetry> {
         self.telemetry.as_ref()
+    }
+
+    pub(crate) fn with_attributes(mut self, attributes: Attributes) -> Self {
+        self.attributes = attributes;
+        self
+    }
+
+    /// Whether the trace that it was made in is recorded; none outside of any.
+    pub(crate) fn sampled(&self) -> Option<bool> {
+        (!self.trace_id.is_none()).then_some(self.sampled)
     }
 
     pub(crate) fn is_recorded(&self) -> bool {

@@ -96,3 +96,35 @@ pub const PROMPT_NOT_LINKED: &str = "o11y.prompt_not_linked";
 pub const DURATION_MS: &str = "o11y.duration_ms";
 /// Marks an event that repeats what another event has already said.
 pub const MIRROR: &str = "o11y.mirror";
+
+/// The id of a score, by which a later one replaces it; this and what follows are on the event
+/// [`Score::EVENT`](crate::Score::EVENT).
+pub const SCORE_ID: &str = "score_id";
+/// What a score judges about its target.
+pub const SCORE_NAME: &str = "score_name";
+/// The judgement: a number, 1 or 0 for yes or no, or a text.
+pub const SCORE_VALUE: &str = "score_value";
+/// The kind of value, as [`ScoreDataType`](crate::ScoreDataType) prints it.
+pub const SCORE_DATA_TYPE: &str = "score_data_type";
+/// Why a score is as it is.
+pub const SCORE_COMMENT: &str = "score_comment";
+/// The trace that a score judges.
+pub const SCORE_TRACE_ID: &str = "trace_id";
+/// The observation that a score judges.
+pub const SCORE_OBSERVATION_ID: &str = "observation_id";
+/// The session that a score judges.
+pub const SCORE_SESSION_ID: &str = "session_id";
+/// The dataset run that a score judges.
+pub const SCORE_DATASET_RUN_ID: &str = "dataset_run_id";
+/// When a score was given, in RFC 3339.
+pub const SCORE_TIMESTAMP: &str = "timestamp";
+/// The environment of a score.
+pub const SCORE_ENVIRONMENT: &str = "environment";
+/// The score config that the value obeys.
+pub const SCORE_CONFIG_ID: &str = "score_config_id";
+/// The annotation queue that a score comes from.
+pub const SCORE_QUEUE_ID: &str = "score_queue_id";
+/// What the key of each entry of a score's metadata begins with.
+pub const SCORE_METADATA_PREFIX: &str = "score_metadata.";
+/// Whether the trace of a score is recorded, where that is known.
+pub const SCORE_SAMPLED: &str = "sampled";

@@ -81,6 +81,7 @@ mod record;
 #[cfg(doctest)]
 mod refused;
 mod scope;
+mod score;
 mod sink;
 mod span;
 mod telemetry;
@@ -115,6 +116,7 @@ pub use self::{
     propagation::{Extractor, Injector, ParseTraceParentError, Propagation, Remote, TraceParent},
     record::{Record, Status},
     scope::TraceAttributes,
+    score::{ParseScoreDataTypeError, Score, ScoreDataType, ScoreError, ScoreValue, score},
     sink::{Ended, FlushError, Sink},
     span::{IntoSpanSpec, Span, SpanSpec},
     telemetry::Telemetry,

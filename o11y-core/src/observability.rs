@@ -92,13 +92,19 @@ impl Observability {
     /// Does as [`disable`](Self::disable) if `sink` is the one in use: the way out of an exporter
     /// that may have been replaced by another.
     pub fn retire(sink: &Arc<dyn Sink>, reason: impl Into<Cow<'static, str>>) {
-        let in_use = OUTLET
-            .load()
-            .as_ref()
-            .is_some_and(|outlet| Arc::ptr_eq(&outlet.sink, sink));
-        if in_use {
+        if Self::is_in_use(sink) {
             Self::disable(reason);
         }
+    }
+
+    /// Whether `sink` is the latest that was given to [`enable`](Self::enable), and no other has
+    /// taken its place.
+    #[must_use]
+    pub fn is_in_use(sink: &Arc<dyn Sink>) -> bool {
+        OUTLET
+            .load()
+            .as_ref()
+            .is_some_and(|outlet| Arc::ptr_eq(&outlet.sink, sink))
     }
 
     /// Why the process records nothing; none while it does.
@@ -185,6 +191,15 @@ fn records_as(recording: usize, telemetry: Option<&Telemetry>) -> bool {
     match telemetry {
         Some(telemetry) => telemetry.outlet().is_some(),
         None => recording & PROCESS != 0,
+    }
+}
+
+impl TraceId {
+    /// Whether a new trace of this id is recorded where that share of all traces is, from 0 to 1.
+    /// Every service with the same share agrees on which; one with a larger share has them, too.
+    #[must_use]
+    pub fn is_sampled_at(self, share: f64) -> bool {
+        outlet::samples(outlet::below(share), self)
     }
 }
 

@@ -93,17 +93,17 @@ impl fmt::Debug for Ended<'_> {
 pub enum FlushError {
     /// The time was up. What waits is delivered later, or lost if this was a shutdown; the sink's
     /// own figures say which.
-    #[error("{waiting} spans were not delivered within {timeout:?}")]
+    #[error("{waiting} spans and scores were not delivered within {timeout:?}")]
     Timeout {
-        /// How many were still waiting.
+        /// How many were still waiting, spans and scores.
         waiting: u64,
         /// The time that was given.
         timeout: Duration,
     },
     /// Everything was dealt with in time, but some of it did not arrive.
-    #[error("{lost} spans were lost: {reasons}")]
+    #[error("{lost} spans and scores were lost: {reasons}")]
     Lost {
-        /// How many.
+        /// How many, spans and scores.
         lost: u64,
         /// How many for which reason.
         reasons: String,

@@ -1,0 +1,340 @@
+//! Scores: judgements of a trace, an observation, a session or a dataset run, as data.
+
+use std::{borrow::Cow, fmt, time::SystemTime};
+
+use compact_str::CompactString;
+
+use crate::{
+    context::{Context, current},
+    id::{SpanId, TraceId},
+    span::Span,
+    text::text,
+    value::Value,
+};
+
+use self::value::Given;
+pub use self::{
+    check::ScoreError,
+    emit::score,
+    value::{ParseScoreDataTypeError, ScoreDataType, ScoreValue},
+};
+
+mod check;
+mod emit;
+mod timestamp;
+mod value;
+
+/// A judgement: how good something was, and of what.
+///
+/// A constructor takes any value and [`score()`] checks it, so a score can be built anywhere and
+/// given where its trace is current. Without a target it is of the current trace.
+///
+/// ```
+/// use o11y_core::{Context, Score, score};
+///
+/// fn answer() -> Result<(), o11y_core::ScoreError> {
+///     Context::with_span("answer", |span| {
+///         score(Score::numeric("accuracy", 0.95).comment("two of forty were off"))?;
+///         score(Score::boolean("polite", true).of_span(span))?;
+///         Ok(())
+///     })
+/// }
+/// # answer().unwrap();
+/// ```
+#[must_use = "give it to `score`"]
+#[derive(Clone, PartialEq)]
+pub struct Score {
+    name: CompactString,
+    value: Given,
+    trace: Option<TraceId>,
+    observation: Option<SpanId>,
+    session: Option<CompactString>,
+    dataset_run: Option<CompactString>,
+    id: Option<CompactString>,
+    comment: Option<CompactString>,
+    metadata: Vec<(CompactString, Value)>,
+    environment: Option<CompactString>,
+    config_id: Option<CompactString>,
+    queue_id: Option<CompactString>,
+    timestamp: SystemTime,
+    sampled: Option<bool>,
+}
+
+impl Score {
+    /// A number; it must be finite.
+    pub fn numeric(name: impl Into<Cow<'static, str>>, value: f64) -> Self {
+        Self::new(text(name), Given::Numeric(value))
+    }
+
+    /// Yes or no.
+    pub fn boolean(name: impl Into<Cow<'static, str>>, value: bool) -> Self {
+        Self::new(text(name), Given::Boolean(value))
+    }
+
+    /// One of several labels. If a score config is named, its label counts.
+    pub fn categorical(
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self::new(text(name), Given::Categorical(text(value)))
+    }
+
+    /// Free text of 1 to 500 characters.
+    pub fn text(name: impl Into<Cow<'static, str>>, value: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(text(name), Given::Text(text(value)))
+    }
+
+    /// What the output should have been. Langfuse calls every correction `output`; it is of a trace
+    /// or an observation.
+    pub fn correction(value: impl Into<Cow<'static, str>>) -> Self {
+        let name = CompactString::const_new("output");
+        Self::new(name, Given::Correction(text(value)))
+    }
+
+    fn new(name: CompactString, value: Given) -> Self {
+        Self {
+            name,
+            value,
+            trace: None,
+            observation: None,
+            session: None,
+            dataset_run: None,
+            id: None,
+            comment: None,
+            metadata: Vec::new(),
+            environment: None,
+            config_id: None,
+            queue_id: None,
+            timestamp: SystemTime::now(),
+            sampled: None,
+        }
+    }
+
+    /// Judges that trace, which may be another process's. Defaults to the current trace.
+    pub fn trace(mut self, trace: TraceId) -> Self {
+        self.trace = Some(trace);
+        self.sampled = None;
+        self
+    }
+
+    /// Judges that observation of the trace. Defaults to the trace as a whole.
+    pub fn observation(mut self, observation: SpanId) -> Self {
+        self.observation = Some(observation);
+        self
+    }
+
+    /// Judges that span. One that records nothing changes nothing here.
+    pub fn of_span(mut self, span: &Span) -> Self {
+        if let Some(record) = span.record() {
+            self.trace = Some(record.trace_id);
+            self.observation = Some(record.span_id);
+            self.sampled = Some(true); // or it would record nothing
+        }
+        self
+    }
+
+    /// Judges the span that is open here. Outside of any this changes nothing.
+    pub fn of_current_span(mut self) -> Self {
+        let (trace, span, sampled) = current::with(|current| {
+            let Context {
+                trace_id,
+                span_id,
+                sampled,
+                ..
+            } = current.context;
+            (trace_id, span_id, sampled)
+        });
+        if let (Some(trace), Some(span)) = (trace.given(), span.given()) {
+            self.trace = Some(trace);
+            self.observation = Some(span);
+            self.sampled = Some(sampled);
+        }
+        self
+    }
+
+    /// Judges a session, which is a conversation of several traces.
+    pub fn session(mut self, session: impl Into<Cow<'static, str>>) -> Self {
+        self.session = Some(text(session));
+        self
+    }
+
+    /// Judges a run over a dataset.
+    pub fn dataset_run(mut self, run: impl Into<Cow<'static, str>>) -> Self {
+        self.dataset_run = Some(text(run));
+        self
+    }
+
+    /// Says why.
+    pub fn comment(mut self, comment: impl Into<Cow<'static, str>>) -> Self {
+        self.comment = Some(text(comment));
+        self
+    }
+
+    /// Adds an entry to the metadata; a key stands once, and `None` leaves it as it is.
+    pub fn metadata(mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Self {
+        self.put_metadata(text(key), value.into());
+        self
+    }
+
+    /// Sets the environment. Defaults to that of the trace attributes where it is given.
+    pub fn environment(mut self, environment: impl Into<Cow<'static, str>>) -> Self {
+        self.environment = Some(text(environment));
+        self
+    }
+
+    /// Names the score config that the value obeys. A value that the config does not allow is
+    /// dropped by the server without a word.
+    pub fn config_id(mut self, config: impl Into<Cow<'static, str>>) -> Self {
+        self.config_id = Some(text(config));
+        self
+    }
+
+    /// Names the annotation queue that it comes from.
+    pub fn queue_id(mut self, queue: impl Into<Cow<'static, str>>) -> Self {
+        self.queue_id = Some(text(queue));
+        self
+    }
+
+    /// Sets the id, 1 to 800 characters. Defaults to a random one.
+    ///
+    /// Langfuse replaces a score by a later one of the same id, name and day (of
+    /// [`timestamp`](Self::timestamp)). So `{trace}-{name}` as the id, with a fixed moment, is a
+    /// score that can be given again without standing twice:
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use o11y_core::{Score, TraceId, score};
+    ///
+    /// let trace = TraceId::random();
+    /// let judged_at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    /// for value in [0.4, 0.6] {
+    ///     let accuracy = Score::numeric("accuracy", value)
+    ///         .trace(trace)
+    ///         .id(format!("{trace}-accuracy"))
+    ///         .timestamp(judged_at);
+    ///     score(accuracy)?;
+    /// }
+    /// # Ok::<_, o11y_core::ScoreError>(())
+    /// ```
+    pub fn id(mut self, id: impl Into<Cow<'static, str>>) -> Self {
+        self.id = Some(text(id));
+        self
+    }
+
+    /// Sets when it was judged, to the millisecond. Defaults to the moment of the constructor.
+    pub fn timestamp(mut self, timestamp: SystemTime) -> Self {
+        self.timestamp = timestamp;
+        self
+    }
+
+    fn put_metadata(&mut self, key: CompactString, value: Value) {
+        if value.is_null() {
+            return;
+        }
+        match self.metadata.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, slot)) => *slot = value,
+            None => self.metadata.push((key, value)),
+        }
+    }
+}
+
+macro_rules! getters {
+    ($($(#[$doc:meta])+ $getter:ident / $field:ident),+ $(,)?) => {$(
+        $(#[$doc])+
+        #[must_use]
+        pub fn $getter(&self) -> Option<&str> {
+            self.$field.as_deref()
+        }
+    )+};
+}
+
+/// What it says. Ids, target and environment that were not set are known once it was given to
+/// [`score()`], which returns it with them.
+impl Score {
+    /// What is judged about the target.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The judgement.
+    #[must_use]
+    pub fn value(&self) -> ScoreValue<'_> {
+        self.value.look()
+    }
+
+    /// What kind of value it is.
+    #[must_use]
+    pub fn data_type(&self) -> ScoreDataType {
+        self.value.data_type()
+    }
+
+    /// The trace that it judges, or that the observation belongs to.
+    #[must_use]
+    pub fn trace_id(&self) -> Option<TraceId> {
+        self.trace
+    }
+
+    /// The observation that it judges.
+    #[must_use]
+    pub fn observation_id(&self) -> Option<SpanId> {
+        self.observation
+    }
+
+    getters! {
+        /// The session that it judges.
+        session_id / session,
+        /// The dataset run that it judges.
+        dataset_run_id / dataset_run,
+        /// Its id.
+        get_id / id,
+        /// Why it is as it is.
+        get_comment / comment,
+        /// The environment.
+        get_environment / environment,
+        /// The score config.
+        get_config_id / config_id,
+        /// The annotation queue.
+        get_queue_id / queue_id,
+    }
+
+    /// The metadata, in the order in which the keys were first given.
+    #[must_use]
+    pub fn metadata_entries(&self) -> impl ExactSizeIterator<Item = (&str, &Value)> {
+        self.metadata
+            .iter()
+            .map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// When it was judged.
+    #[must_use]
+    pub fn get_timestamp(&self) -> SystemTime {
+        self.timestamp
+    }
+
+    /// When it was judged, as text: RFC 3339 in UTC, such as `2026-01-31T23:59:59.123Z`.
+    #[must_use]
+    pub fn timestamp_text(&self) -> String {
+        timestamp::format(self.timestamp)
+    }
+
+    /// Whether its trace is recorded, as far as that was known where it was given: none for another
+    /// trace than the current one.
+    #[must_use]
+    pub fn is_sampled(&self) -> Option<bool> {
+        self.sampled
+    }
+}
+
+/// Shows no comment, no text and no metadata.
+impl fmt::Debug for Score {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Score")
+            .field("name", &self.name)
+            .field("value", &self.value())
+            .field("id", &self.id)
+            .field("trace", &self.trace)
+            .field("observation", &self.observation)
+            .finish_non_exhaustive()
+    }
+}
