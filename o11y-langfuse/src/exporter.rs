@@ -13,7 +13,9 @@ use crate::{
     config::{Config, LONGEST_DURATION},
     error::ConfigError,
     inbox::{Command, Ending, Inbox, Ticket},
+    lane::Lane,
     latch::Latch,
+    queue::Item,
     shared::Shared,
     stats::{LossReason, Losses, Stats},
     transport::{Cut, HttpTransport, Transport},
@@ -85,6 +87,15 @@ impl Exporter {
         self.shared.stats()
     }
 
+    #[inline]
+    fn hand_over<T: Item>(&self, lane: &Lane<T>, item: T) {
+        lane.queue.push(item);
+        // A plain load almost always: only a worker that rests is worth a wake.
+        if lane.queue.wake.is_resting() && lane.is_due() && lane.queue.wake.claim() {
+            let _unsent = self.commands.send(Command::Look); // a worker that has ended needs no wake
+        }
+    }
+
     fn is_own_thread(&self) -> bool {
         self.shared.worker.get() == Some(&thread::current().id())
     }
@@ -120,14 +131,7 @@ impl Sink for Exporter {
     }
 
     fn on_end(&self, ended: Ended<'_>) {
-        self.shared.queue.push(ended.take());
-        // A plain load almost always: only a worker that rests is worth a wake.
-        if self.shared.queue.wake.is_resting()
-            && self.shared.is_due()
-            && self.shared.queue.wake.claim()
-        {
-            let _unsent = self.commands.send(Command::Look); // a worker that has ended needs no wake
-        }
+        self.hand_over(&self.shared.spans, ended.take());
     }
 
     fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
@@ -138,7 +142,7 @@ impl Sink for Exporter {
         let before = self.stats().lost;
         let (done, answer) = bounded(1);
         let ticket = Ticket {
-            accepted: self.shared.queue.wake.accepted(),
+            accepted: self.shared.spans.accepted(),
             done,
         };
         // After the end there is nobody to ask, and nothing that waits.
@@ -167,7 +171,7 @@ impl Sink for Exporter {
                 .ok_or_else(|| self.timed_out(timeout));
         };
         let before = self.stats().lost;
-        self.shared.queue.close();
+        self.shared.close();
         let (done, answer) = bounded(1);
         let ending = Ending { deadline, done };
         let asked = self.commands.send(Command::Shutdown(ending)).is_ok();
@@ -179,14 +183,13 @@ impl Sink for Exporter {
             cutter.cut();
             ended = asked && answer.recv_deadline(cut_until).is_ok();
         }
-        self.shared.queue.end();
+        self.shared.end();
         if ended {
             let _joined = thread.join(); // it has said that it is at its end
             // What was handed over while it ended.
             self.shared.discard(LossReason::AfterShutdown);
         } else {
-            self.shared.ledger.close();
-            self.shared.discard(LossReason::ShutdownDeadline);
+            self.shared.give_up();
         }
         self.ended.open();
         self.loss_since(&before)

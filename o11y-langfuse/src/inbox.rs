@@ -4,8 +4,6 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use crate::schedule::Decision;
-
 /// A message to the worker.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -66,11 +64,8 @@ impl Inbox {
         }
     }
 
-    /// Waits for as long as was decided, or until something comes in.
-    pub(crate) fn wait(&mut self, decision: Decision) {
-        let (Decision::Poll(pause) | Decision::Rest(pause)) = decision else {
-            return;
-        };
+    /// Waits for that long, or until something comes in.
+    pub(crate) fn wait(&mut self, pause: Duration) {
         match self.commands.recv_timeout(pause) {
             Ok(command) => self.note(command),
             Err(RecvTimeoutError::Timeout) => {}

@@ -1,4 +1,4 @@
-//! The ledger: where every span is that was handed over.
+//! The ledger of one lane: where every item is that was handed over.
 //!
 //! Invariant: `accepted = delivered + lost(by reason) + waiting`. `waiting` is counted, from the
 //! ring and from what the worker has in hand, never derived by subtraction.
@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::stats::{LossReason, Losses};
 
-/// The worker's side of the ledger. Spans move from the ring into the hand, and from the hand to
+/// The worker's side of the ledger. Items move from the ring into the hand, and from the hand to
 /// their end, only under this lock, so whoever holds it sees each of them exactly once.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
@@ -22,9 +22,9 @@ impl Entries {
 
 #[derive(Debug, Default)]
 pub(crate) struct Entries {
-    /// Spans taken out of the ring, ever.
+    /// Items taken out of the ring, ever.
     pub(crate) taken: u64,
-    /// Spans taken and not yet settled.
+    /// Items taken and not yet settled.
     pub(crate) in_hand: u64,
     pub(crate) delivered: u64,
     pub(crate) lost: Losses,
@@ -49,7 +49,7 @@ impl Ledger {
         }
     }
 
-    /// Spans in hand are lost.
+    /// Items in hand are lost.
     pub(crate) fn lose(&self, reason: LossReason, count: u64) {
         let mut entries = self.open();
         if !entries.closed {

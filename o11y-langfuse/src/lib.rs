@@ -58,6 +58,7 @@ mod exporter;
 mod flush;
 mod gzip;
 mod inbox;
+mod lane;
 mod latch;
 mod ledger;
 #[cfg(feature = "local")]

@@ -7,21 +7,33 @@ use o11y_core::Record;
 
 use crate::wake::Wake;
 
-/// Records are taken.
+/// What waits in a queue.
+pub(crate) trait Item {
+    /// The bytes that it holds beside itself.
+    fn content_bytes(&self) -> usize;
+}
+
+impl Item for Record {
+    fn content_bytes(&self) -> usize {
+        Self::content_bytes(self)
+    }
+}
+
+/// Items are taken.
 const OPEN: u8 = 0;
-/// Records are not taken, those in the ring are delivered.
+/// Items are not taken, those in the ring are delivered.
 const CLOSED: u8 = 1;
 /// The worker is at its end.
 const ENDED: u8 = 2;
 
-/// Records by value, bounded by count and by the bytes of their content.
+/// Items by value, bounded by count and by the bytes of their content.
 ///
 /// A hand-over takes no lock, wakes nobody and waits for nobody but another hand-over to the same
 /// place. Counters guard nothing and need no order (`Relaxed`) unless it says otherwise; the order
 /// between counting and waking is in [`Wake`].
 #[derive(Debug)]
-pub(crate) struct Queue {
-    ring: ArrayQueue<Record>,
+pub(crate) struct Queue<T> {
+    ring: ArrayQueue<T>,
     bytes: AtomicUsize,
     max_bytes: usize,
     pushed_out: AtomicU64,
@@ -31,10 +43,10 @@ pub(crate) struct Queue {
     pub(crate) wake: Wake,
 }
 
-impl Queue {
-    pub(crate) fn new(max_records: usize, max_bytes: usize) -> Self {
+impl<T: Item> Queue<T> {
+    pub(crate) fn new(max_items: usize, max_bytes: usize) -> Self {
         Self {
-            ring: ArrayQueue::new(max_records),
+            ring: ArrayQueue::new(max_items),
             bytes: AtomicUsize::new(0),
             max_bytes,
             pushed_out: AtomicU64::new(0),
@@ -44,35 +56,35 @@ impl Queue {
         }
     }
 
-    /// Hands a record over; the oldest are pushed out and counted if there is no room.
-    pub(crate) fn push(&self, record: Record) {
+    /// Hands an item over; the oldest are pushed out and counted if there is no room.
+    pub(crate) fn push(&self, item: T) {
         self.wake.accept();
         if self.state.load(Ordering::Relaxed) != OPEN {
             self.late.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        let content = record.content_bytes();
+        let content = item.content_bytes();
         // Before the look whether the worker rests, like the count.
         let bytes = self.bytes.fetch_add(content, Ordering::SeqCst) + content;
-        if let Some(oldest) = self.ring.force_push(record) {
+        if let Some(oldest) = self.ring.force_push(item) {
             self.push_out(oldest);
         }
         if bytes > self.max_bytes {
             self.make_room();
         }
-        // `SeqCst` with the store in `end`: either that sees this record, or this sees the end.
+        // `SeqCst` with the store in `end`: either that sees this item, or this sees the end.
         if self.state.load(Ordering::SeqCst) == ENDED {
             self.take_back();
         }
     }
 
-    /// Takes the oldest record; its content leaves the byte budget through [`Queue::settle`] only
+    /// Takes the oldest item; its content leaves the byte budget through [`Queue::settle`] only
     /// when it has left the worker's hands.
-    pub(crate) fn pop(&self) -> Option<Record> {
+    pub(crate) fn pop(&self) -> Option<T> {
         self.ring.pop()
     }
 
-    /// Gives back the bytes of records that were popped.
+    /// Gives back the bytes of items that were popped.
     pub(crate) fn settle(&self, content: usize) {
         self.bytes.fetch_sub(content, Ordering::Relaxed);
     }
@@ -86,17 +98,17 @@ impl Queue {
         self.bytes.load(Ordering::SeqCst) // after the worker said that it rests
     }
 
-    /// Records that were lost because there was no room.
+    /// Items that were lost because there was no room.
     pub(crate) fn pushed_out(&self) -> u64 {
         self.pushed_out.load(Ordering::Relaxed)
     }
 
-    /// Records that came after the end.
+    /// Items that came after the end.
     pub(crate) fn late(&self) -> u64 {
         self.late.load(Ordering::Relaxed)
     }
 
-    /// Takes no more records; what is in the ring is still delivered.
+    /// Takes no more items; what is in the ring is still delivered.
     pub(crate) fn close(&self) {
         self.state.store(CLOSED, Ordering::Relaxed);
     }
@@ -109,8 +121,8 @@ impl Queue {
     /// A thread that was overtaken by the end in the middle of a hand-over cleans up after itself.
     #[cold]
     fn take_back(&self) {
-        while let Some(record) = self.ring.pop() {
-            self.settle(record.content_bytes());
+        while let Some(item) = self.ring.pop() {
+            self.settle(item.content_bytes());
             self.late.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -127,7 +139,7 @@ impl Queue {
     }
 
     #[cold]
-    fn push_out(&self, oldest: Record) {
+    fn push_out(&self, oldest: T) {
         self.settle(oldest.content_bytes());
         self.pushed_out.fetch_add(1, Ordering::Relaxed);
         drop(oldest);

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::lane::Figures;
+
 /// Why a span did not arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -152,6 +154,29 @@ pub struct Stats {
 }
 
 impl Stats {
+    pub(crate) fn new(spans: Figures) -> Self {
+        let Figures {
+            accepted,
+            delivered,
+            lost,
+            waiting,
+            requests,
+            retries,
+            bytes_sent,
+            last_status,
+        } = spans;
+        Self {
+            accepted,
+            delivered,
+            lost,
+            waiting,
+            requests,
+            retries,
+            bytes_sent,
+            last_status,
+        }
+    }
+
     /// Whether the invariant holds, see there.
     #[must_use]
     pub fn is_balanced(&self) -> bool {

@@ -13,9 +13,6 @@ use crate::{
     verdict::Answer,
 };
 
-/// The path that Langfuse takes OTLP on.
-const TRACES_PATH: &str = "/api/public/otel/v1/traces";
-
 /// The version that makes the server write spans at once; without it they may take ten minutes.
 const INGESTION_VERSION: &str = "4";
 
@@ -31,14 +28,36 @@ const MAX_ANSWER_BYTES: u64 = 64 * 1024;
 /// Sends request bodies.
 pub(crate) trait Transport: Send {
     /// Sends one request and waits for its answer until `deadline`.
-    fn send(&mut self, body: Body<'_>, deadline: Instant) -> Reply;
+    fn send(&mut self, request: Request<'_>, deadline: Instant) -> Reply;
 }
 
-/// A request body.
+/// Where a request goes, and with what.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Body<'a> {
+pub(crate) struct Request<'a> {
+    pub(crate) endpoint: Endpoint,
     pub(crate) bytes: &'a [u8],
     pub(crate) is_gzip: bool,
+}
+
+/// The places that take what we send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    /// Spans, as OTLP.
+    Traces,
+}
+
+impl Endpoint {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Traces => "/api/public/otel/v1/traces",
+        }
+    }
+
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::Traces => "application/x-protobuf",
+        }
+    }
 }
 
 /// An answer, or why there is none.
@@ -49,11 +68,20 @@ pub(crate) struct Reply {
     pub(crate) error: Option<Box<dyn Error + Send + Sync>>,
 }
 
+impl From<Answer> for Reply {
+    fn from(answer: Answer) -> Self {
+        Self {
+            answer,
+            error: None,
+        }
+    }
+}
+
 /// The real transport: blocking HTTP on the worker's thread.
 #[derive(Debug)]
 pub(crate) struct HttpTransport {
     agent: Agent,
-    url: String,
+    host: Host,
     headers: Vec<(&'static str, String)>,
     timeout: Duration,
 }
@@ -80,10 +108,9 @@ impl HttpTransport {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             agent: agent(&config.host, config.timeout),
-            url: config.host.url(TRACES_PATH),
+            host: config.host.clone(),
             headers: vec![
                 ("authorization", config.authorization()),
-                ("content-type", "application/x-protobuf".to_owned()),
                 ("x-langfuse-ingestion-version", INGESTION_VERSION.to_owned()),
                 ("x-langfuse-sdk-name", SDK_NAME.to_owned()),
                 (
@@ -124,7 +151,7 @@ pub(crate) fn agent(host: &Host, timeout: Duration) -> Agent {
 }
 
 impl Transport for HttpTransport {
-    fn send(&mut self, body: Body<'_>, deadline: Instant) -> Reply {
+    fn send(&mut self, request: Request<'_>, deadline: Instant) -> Reply {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Reply {
@@ -132,19 +159,20 @@ impl Transport for HttpTransport {
                 error: Some("no time was left for the request".into()),
             };
         }
-        let mut request = self
+        let mut post = self
             .agent
-            .post(&self.url)
+            .post(self.host.url(request.endpoint.path()))
             .config()
             .timeout_global(Some(self.timeout.min(left)))
-            .build();
+            .build()
+            .header("content-type", request.endpoint.content_type());
         for (name, value) in &self.headers {
-            request = request.header(*name, value);
+            post = post.header(*name, value);
         }
-        if body.is_gzip {
-            request = request.header("content-encoding", "gzip");
+        if request.is_gzip {
+            post = post.header("content-encoding", "gzip");
         }
-        let mut response = match request.send(body.bytes) {
+        let mut response = match post.send(request.bytes) {
             Ok(response) => response,
             Err(error) => {
                 return Reply {

@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     builder::Langfuse,
     captured::captured,
-    transport::{Body, Reply},
+    transport::{Reply, Request},
     verdict::Answer,
 };
 
@@ -27,16 +27,14 @@ impl Cut for NoCut {
 }
 
 impl Transport for Hanging {
-    fn send(&mut self, _body: Body<'_>, _deadline: Instant) -> Reply {
+    fn send(&mut self, _request: Request<'_>, _deadline: Instant) -> Reply {
         self.begun.send(()).unwrap();
         self.go_on.recv().unwrap();
-        Reply {
-            answer: Answer::Status {
-                status: 200,
-                retry_after: None,
-            },
-            error: None,
+        Answer::Status {
+            status: 200,
+            retry_after: None,
         }
+        .into()
     }
 }
 
@@ -53,7 +51,7 @@ fn config() -> Config {
 fn push(exporter: &Exporter, count: usize) {
     let records = captured(|| (0..count).for_each(|_| Context::with_span("span", |_span| ())));
     for record in records {
-        exporter.shared.queue.push(record);
+        exporter.shared.spans.queue.push(record);
     }
 }
 

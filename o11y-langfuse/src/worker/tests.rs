@@ -12,7 +12,7 @@ use crate::{
     captured::captured,
     inbox::{Command, Ending, Ticket},
     logged::{listen, logged_by},
-    transport::Reply,
+    transport::{Reply, Request},
     verdict::Answer,
 };
 
@@ -25,16 +25,13 @@ struct Scripted {
 }
 
 impl Transport for Scripted {
-    fn send(&mut self, body: Body<'_>, _deadline: Instant) -> Reply {
-        self.sent.lock().unwrap().push(body.bytes.to_vec());
+    fn send(&mut self, request: Request<'_>, _deadline: Instant) -> Reply {
+        self.sent.lock().unwrap().push(request.bytes.to_vec());
         if let Some(gate) = &self.gate {
             gate.recv().unwrap();
         }
         let answer = self.script.pop_front().unwrap_or_else(|| status(200));
-        Reply {
-            answer,
-            error: None,
-        }
+        answer.into()
     }
 }
 
@@ -51,12 +48,9 @@ struct Panicking {
 }
 
 impl Transport for Panicking {
-    fn send(&mut self, _body: Body<'_>, _deadline: Instant) -> Reply {
+    fn send(&mut self, _request: Request<'_>, _deadline: Instant) -> Reply {
         assert!(std::mem::replace(&mut self.panicked, true), "on purpose");
-        Reply {
-            answer: status(200),
-            error: None,
-        }
+        status(200).into()
     }
 }
 
@@ -116,13 +110,13 @@ impl Rig {
             }
         });
         for record in records {
-            self.shared.queue.push(record);
+            self.shared.spans.queue.push(record);
         }
     }
 
     fn flush(&self) {
         let (done, answer) = bounded(1);
-        let accepted = self.shared.queue.wake.accepted();
+        let accepted = self.shared.spans.accepted();
         self.commands
             .send(Command::Flush(Ticket { accepted, done }))
             .unwrap();
@@ -132,7 +126,7 @@ impl Rig {
     fn end(self, timeout: Duration) -> Arc<Shared> {
         let (done, answer) = bounded(1);
         let deadline = Instant::now() + timeout;
-        self.shared.queue.close();
+        self.shared.close();
         self.commands
             .send(Command::Shutdown(Ending { deadline, done }))
             .unwrap();

@@ -1,0 +1,114 @@
+//! One kind of item on its way to the server: its queue, its ledger, and when a batch is due.
+
+use crate::{
+    ledger::Ledger,
+    queue::{Item, Queue},
+    stats::{LossReason, Losses},
+};
+
+/// A lane that the program's threads fill and the worker empties.
+#[derive(Debug)]
+pub(crate) struct Lane<T> {
+    pub(crate) queue: Queue<T>,
+    pub(crate) ledger: Ledger,
+    /// The items that make a batch due.
+    pub(crate) trigger: usize,
+    /// The bytes of content that do.
+    pub(crate) trigger_bytes: usize,
+}
+
+/// What became of the items of a lane, at one moment.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Figures {
+    pub(crate) accepted: u64,
+    pub(crate) delivered: u64,
+    pub(crate) lost: Losses,
+    pub(crate) waiting: u64,
+    pub(crate) requests: u64,
+    pub(crate) retries: u64,
+    pub(crate) bytes_sent: u64,
+    pub(crate) last_status: Option<u16>,
+}
+
+impl<T: Item> Lane<T> {
+    /// A lane for so many items and bytes of content, of which a batch is due at that many.
+    pub(crate) fn new([items, bytes]: [usize; 2], [due_items, due_bytes]: [usize; 2]) -> Self {
+        Self {
+            queue: Queue::new(items, bytes),
+            ledger: Ledger::default(),
+            // A queue that is smaller than a batch is due when it is full.
+            trigger: due_items.min(items),
+            // Half of the bytes, because one more item may be what pushes the oldest out.
+            trigger_bytes: due_bytes.min(bytes / 2),
+        }
+    }
+
+    /// Takes the oldest item into the worker's hand.
+    pub(crate) fn take(&self) -> Option<T> {
+        let mut entries = self.ledger.open();
+        if entries.is_closed() {
+            return None;
+        }
+        let item = self.queue.pop()?;
+        entries.taken += 1;
+        entries.in_hand += 1;
+        Some(item)
+    }
+
+    /// Loses everything in the ring.
+    pub(crate) fn discard(&self, reason: LossReason) {
+        let mut entries = self.ledger.open();
+        while let Some(item) = self.queue.pop() {
+            self.queue.settle(item.content_bytes());
+            entries.taken += 1;
+            entries.lost.add(reason, 1);
+        }
+    }
+
+    /// The worker is gone for good: what it holds and what waits is lost.
+    pub(crate) fn give_up(&self) {
+        self.ledger.close();
+        self.discard(LossReason::ShutdownDeadline);
+    }
+
+    /// How many items have met their end.
+    pub(crate) fn settled(&self) -> u64 {
+        let entries = self.ledger.open();
+        entries.taken - entries.in_hand + self.queue.pushed_out() + self.queue.late()
+    }
+
+    /// How many items were handed over, or are just being.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.queue.wake.accepted()
+    }
+
+    pub(crate) fn figures(&self) -> Figures {
+        // Under the lock no item moves between the ring, the hand and its end.
+        let entries = self.ledger.open();
+        let mut lost = entries.lost;
+        lost.add(LossReason::QueueFull, self.queue.pushed_out());
+        lost.add(LossReason::AfterShutdown, self.queue.late());
+        Figures {
+            accepted: self.accepted(),
+            delivered: entries.delivered,
+            lost,
+            waiting: self.queue.len() as u64 + entries.in_hand,
+            requests: entries.requests,
+            retries: entries.retries,
+            bytes_sent: entries.bytes_sent,
+            last_status: entries.last_status,
+        }
+    }
+
+    /// Whether a batch is due by size.
+    pub(crate) fn is_due(&self) -> bool {
+        self.queue.len() >= self.trigger || self.queue.bytes() >= self.trigger_bytes
+    }
+
+    /// Whether the worker may rest. The order is the wake protocol's: it says so first, and then
+    /// asks this.
+    pub(crate) fn may_rest(&self) -> bool {
+        let unsettled = self.accepted().saturating_sub(self.settled());
+        unsettled < self.trigger as u64 && !self.is_due()
+    }
+}

@@ -1,0 +1,180 @@
+//! Spans on the worker: taken into its hand, encoded, sent until there is a verdict, and settled.
+
+use std::{
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::{Instant, SystemTime},
+};
+
+use o11y_core::{Anchor, Record};
+
+use super::{HAND_OVER, courier::Courier};
+use crate::{
+    config::Config,
+    encode::Batch,
+    gzip::Gzip,
+    lane::Lane,
+    retry::Backoff,
+    schedule::{Decision, Schedule},
+    stats::LossReason,
+    transport::{Endpoint, Request, Transport},
+    verdict::{Verdict, judge},
+};
+
+/// The worker's end of the lane of spans.
+pub(crate) struct Spans {
+    pub(crate) schedule: Schedule,
+    backoff: Backoff,
+    batch: Batch,
+    gzip: Option<Gzip>,
+    scratch: Vec<u8>,
+    cap: usize,
+    request_bytes: usize,
+    /// The bytes of content of the batch in hand.
+    content: usize,
+}
+
+impl Spans {
+    pub(crate) fn new(config: &Config, lane: &Lane<Record>, seed: u64, now: Instant) -> Self {
+        Self {
+            schedule: Schedule::new(
+                lane.trigger,
+                lane.trigger_bytes,
+                config.export_interval,
+                now,
+            ),
+            backoff: Backoff::new(config.first_backoff, seed),
+            batch: Batch::new(&config.resource),
+            gzip: config.gzip.then(Gzip::new),
+            scratch: Vec::new(),
+            cap: config.batch_size.cap(),
+            request_bytes: config.request_bytes,
+            content: 0,
+        }
+    }
+
+    pub(crate) fn decide(
+        &mut self,
+        now: Instant,
+        lane: &Lane<Record>,
+        is_pressing: bool,
+    ) -> Decision {
+        let waiting = lane.queue.len();
+        let scheduled = self.schedule.decide(now, waiting, lane.queue.bytes());
+        match (is_pressing, waiting) {
+            (true, 1..) => Decision::Send,
+            (true, 0) if lane.settled() < lane.accepted() => HAND_OVER,
+            _ => scheduled,
+        }
+    }
+
+    /// Takes one batch, sends and settles it. A panic (of which none is known) costs the batch.
+    pub(crate) fn step<T: Transport>(&mut self, lane: &Lane<Record>, courier: &mut Courier<T>) {
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            self.fill(lane);
+            self.deliver(lane, courier);
+        }));
+        if outcome.is_err() {
+            lane.ledger.lose_hand(LossReason::Unencodable);
+        }
+        lane.queue.settle(std::mem::take(&mut self.content));
+        self.batch.clear();
+        self.batch.shrink_to(2 * self.request_bytes);
+        self.scratch.clear();
+        self.scratch.shrink_to(self.request_bytes);
+        if let Some(gzip) = &mut self.gzip {
+            gzip.shrink_to(self.request_bytes);
+        }
+        self.schedule.sent();
+    }
+
+    /// Encodes what waits, up to the size of a request.
+    fn fill(&mut self, lane: &Lane<Record>) {
+        let anchor = Anchor::now();
+        let batch = &mut self.batch;
+        while batch.len() < self.cap && batch.bytes() < self.request_bytes {
+            let Some(record) = lane.take() else {
+                break;
+            };
+            self.content += record.content_bytes();
+            batch.push(&record, &anchor);
+        }
+    }
+
+    /// Sends the batch, in parts where the server or the size asks for it, and settles every span.
+    fn deliver<T: Transport>(&mut self, lane: &Lane<Record>, courier: &mut Courier<T>) {
+        let spans = 0..self.batch.len();
+        let mut parts = Vec::with_capacity(4);
+        if spans.len() > 1 && self.batch.bytes() > self.request_bytes {
+            // The last span has made it too large; it goes by itself.
+            parts.push(spans.end - 1..spans.end);
+            parts.push(0..spans.end - 1);
+        } else if !spans.is_empty() {
+            parts.push(spans);
+        }
+        while let Some(part) = parts.pop() {
+            let count = part.len() as u64;
+            match self.send(part.clone(), lane, courier) {
+                Verdict::Delivered => lane.ledger.deliver(count),
+                Verdict::Halve(_) if part.len() > 1 => {
+                    let middle = self.batch.middle(part.clone());
+                    parts.push(middle..part.end);
+                    parts.push(part.start..middle);
+                }
+                Verdict::Halve(reason) | Verdict::Lose(reason) => {
+                    lane.ledger.lose(reason, count);
+                }
+                // Sending again was given up because the end has come.
+                Verdict::Retry { .. } => {
+                    lane.ledger.lose(LossReason::ShutdownDeadline, count);
+                }
+            }
+        }
+    }
+
+    /// Sends some spans until there is a verdict on them. `Retry` is returned only if there is no
+    /// time for another attempt.
+    fn send<T: Transport>(
+        &mut self,
+        part: Range<usize>,
+        lane: &Lane<Record>,
+        courier: &mut Courier<T>,
+    ) -> Verdict {
+        let encoded = self.batch.request(part, &mut self.scratch);
+        // The same bytes on every attempt: the server tells repeated spans by what is in them.
+        let (bytes, is_gzip) = match self.gzip.as_mut().map(|gzip| gzip.compress(encoded)) {
+            Some(Ok(bytes)) => (bytes, true),
+            // Without compression it arrives, too.
+            Some(Err(_)) | None => (encoded, false),
+        };
+        let request = Request {
+            endpoint: Endpoint::Traces,
+            bytes,
+            is_gzip,
+        };
+        let mut server_failures = 0;
+        let mut is_retry = false;
+        loop {
+            let Some(reply) = courier.carry(request, &lane.ledger, is_retry) else {
+                return Verdict::Retry { after: None };
+            };
+            is_retry = true;
+            server_failures += u32::from(reply.answer.is_server_failure());
+            let verdict = judge(&reply.answer, server_failures, SystemTime::now());
+            match verdict {
+                Verdict::Retry { after } => {
+                    let wait = self.backoff.next(after);
+                    let Some(wait) = courier.allowed_wait(wait, after) else {
+                        return verdict;
+                    };
+                    courier.inbox.pause(wait);
+                }
+                Verdict::Delivered => {
+                    self.backoff.reset();
+                    return verdict;
+                }
+                Verdict::Halve(_) | Verdict::Lose(_) => return verdict,
+            }
+        }
+    }
+}
