@@ -20,10 +20,17 @@ const PAUSE: Duration = Duration::from_secs(60);
 /// Says what goes wrong, each thing once until it has gone right again.
 #[derive(Debug, Default)]
 pub(crate) struct Announcer {
-    announced: Losses,
-    last: Option<Instant>,
+    spans: Told,
+    scores: Told,
     failing: bool,
     refused: bool,
+}
+
+/// What was told of the losses of one lane.
+#[derive(Debug, Default)]
+struct Told {
+    announced: Losses,
+    last: Option<Instant>,
 }
 
 impl Announcer {
@@ -42,7 +49,7 @@ impl Announcer {
                 _,
             ) => {
                 if self.failing {
-                    log::info!("spans are being delivered to {host} again");
+                    log::info!("{host} takes what it is sent again");
                 }
                 self.failing = false;
                 self.refused = false;
@@ -56,7 +63,7 @@ impl Announcer {
             ) => {
                 if !std::mem::replace(&mut self.refused, true) {
                     log::warn!(
-                        "{host} refused the keys with status {status}; the spans of this request are \
+                        "{host} refused the keys with status {status}; what this request carried is \
                          lost, the next attempt is in five minutes"
                     );
                 }
@@ -73,7 +80,7 @@ impl Announcer {
 
     fn failure(&mut self, what: &std::fmt::Arguments<'_>) {
         if !std::mem::replace(&mut self.failing, true) {
-            log::warn!("{what}; this is said once until spans are delivered again");
+            log::warn!("{what}; this is said once until a request succeeds");
         }
     }
 
@@ -83,34 +90,56 @@ impl Announcer {
     }
 
     fn losses_at(&mut self, now: Instant, shared: &Shared, is_end: bool) {
-        let lost = shared.stats().lost;
+        let stats = shared.stats();
+        for (told, lost, kind, event) in [
+            (
+                &mut self.spans,
+                stats.lost,
+                "spans",
+                "observability.spans_lost",
+            ),
+            (
+                &mut self.scores,
+                stats.scores().lost,
+                "scores",
+                "observability.scores_lost",
+            ),
+        ] {
+            if let Some(new) = told.news(now, lost, is_end) {
+                // The host's logger and its subscribers run here; the worker outlives their panics.
+                let _panic = catch_unwind(|| tell(kind, event, &new));
+            }
+        }
+    }
+}
+
+impl Told {
+    /// What is to be told now, and is then taken for told.
+    fn news(&mut self, now: Instant, lost: Losses, is_end: bool) -> Option<Losses> {
         let new = lost.since(&self.announced);
         if new.total() == 0 {
-            return;
+            return None;
         }
         let is_due = self
             .last
             .is_none_or(|last| now.duration_since(last) >= PAUSE);
         if !is_due && !is_end {
-            return;
+            return None;
         }
         self.announced = lost;
         self.last = Some(now);
-        // The host's logger and its subscribers run here; the worker outlives their panics.
-        let _panic = catch_unwind(|| tell(&new));
+        Some(new)
     }
 }
 
-fn tell(new: &Losses) {
-    log::warn!("{} spans were lost: {new}", new.total());
+fn tell(kind: &str, event: &'static str, new: &Losses) {
+    log::warn!("{} {kind} were lost: {new}", new.total());
     let mut attributes = attributes! { "lost" => new.total() };
     for (reason, count) in new.iter() {
         attributes.set(LossReason::as_str(reason), count);
     }
     // Never an observation: telemetry about the telemetry would feed on itself.
-    Event::new("observability.spans_lost", attributes)
-        .unrecorded()
-        .emit();
+    Event::new(event, attributes).unrecorded().emit();
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The handle: hands spans to the worker, starts it, and asks it to flush or to end.
+//! The handle: hands spans and scores to the worker, starts it, and asks it to flush or to end.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -7,7 +7,7 @@ use std::{
 };
 
 use crossbeam_channel::{Sender, bounded, unbounded};
-use o11y_core::{Ended, FlushError, Sink};
+use o11y_core::{Ended, Event, FlushError, Observability, Score, Sink};
 
 use crate::{
     config::{Config, LONGEST_DURATION},
@@ -16,6 +16,7 @@ use crate::{
     lane::Lane,
     latch::Latch,
     queue::Item,
+    score::Envelope,
     shared::Shared,
     stats::{LossReason, Losses, Stats},
     transport::{Cut, HttpTransport, Transport},
@@ -28,11 +29,13 @@ const THREAD_NAME: &str = "o11y-langfuse";
 /// After a request was cut, the time for the worker to say so.
 const GRACE: Duration = Duration::from_millis(40);
 
-/// A sink with one queue and one worker thread.
+/// A sink with one worker thread.
 #[derive(Debug)]
 pub(crate) struct Exporter {
     shared: Arc<Shared>,
     sample_rate: f64,
+    /// Of scores that name no other.
+    environment: Option<String>,
     commands: Sender<Command>,
     /// Taken by the first shutdown.
     running: Mutex<Option<Running>>,
@@ -74,6 +77,7 @@ impl Exporter {
         Ok(Self {
             shared,
             sample_rate: config.sample_rate,
+            environment: config.resource.environment.clone(),
             commands,
             running: Mutex::new(Some(Running {
                 thread,
@@ -85,6 +89,35 @@ impl Exporter {
 
     pub(crate) fn stats(&self) -> Stats {
         self.shared.stats()
+    }
+
+    /// Takes the score that a `score.create` event carries, unless its trace is not recorded.
+    pub(crate) fn on_score(&self, event: &Event) {
+        let lane = &self.shared.scores;
+        if lane.queue.is_closed() {
+            lane.queue.turn_away();
+            return;
+        }
+        match Score::from_event(event) {
+            Ok(score) if self.is_sampled(&score) => {
+                self.hand_over(lane, Envelope::new(&score, self.environment.as_deref()));
+            }
+            Ok(_) => self.shared.leave_out_score(),
+            // While telemetry is off, the trace of a score is not to be known.
+            Err(_) if !Observability::is_enabled() => {}
+            Err(error) => {
+                log::debug!("an event `{}` is no score: {error}", Score::EVENT);
+                lane.lose_at_once(LossReason::Unencodable);
+            }
+        }
+    }
+
+    /// A score stays with its trace. Where that is another one than the current, its id tells.
+    fn is_sampled(&self, score: &Score) -> bool {
+        score.is_sampled().unwrap_or_else(|| {
+            let trace = score.trace_id();
+            trace.is_none_or(|trace| trace.is_sampled_at(self.sample_rate))
+        })
     }
 
     #[inline]
@@ -102,14 +135,14 @@ impl Exporter {
 
     fn timed_out(&self, timeout: Duration) -> FlushError {
         FlushError::Timeout {
-            waiting: self.stats().waiting,
+            waiting: self.stats().all_waiting(),
             timeout,
         }
     }
 
     /// The error for what was lost since `before`, if anything was.
     fn loss_since(&self, before: &Losses) -> Result<(), FlushError> {
-        let lost = self.stats().lost.since(before);
+        let lost = self.stats().all_lost().since(before);
         match lost.total() {
             0 => Ok(()),
             total => Err(FlushError::Lost {
@@ -139,15 +172,15 @@ impl Sink for Exporter {
             return Err(FlushError::OwnThread);
         }
         let deadline = deadline_after(timeout);
-        let before = self.stats().lost;
+        let before = self.stats().all_lost();
         let (done, answer) = bounded(1);
         let ticket = Ticket {
-            accepted: self.shared.spans.accepted(),
+            accepted: self.shared.accepted(),
             done,
         };
         // After the end there is nobody to ask, and nothing that waits.
         let asked = self.commands.send(Command::Flush(ticket)).is_ok();
-        if asked && answer.recv_deadline(deadline).is_err() && self.shared.stats().waiting > 0 {
+        if asked && answer.recv_deadline(deadline).is_err() && self.stats().all_waiting() > 0 {
             return Err(self.timed_out(timeout));
         }
         self.loss_since(&before)
@@ -170,7 +203,7 @@ impl Sink for Exporter {
                 .then_some(())
                 .ok_or_else(|| self.timed_out(timeout));
         };
-        let before = self.stats().lost;
+        let before = self.stats().all_lost();
         self.shared.close();
         let (done, answer) = bounded(1);
         let ending = Ending { deadline, done };

@@ -18,9 +18,28 @@ pub(crate) enum Command {
 /// A flush that waits for its answer.
 #[derive(Debug)]
 pub(crate) struct Ticket {
-    /// How many spans had been accepted when it was made.
-    pub(crate) accepted: u64,
+    /// How much had been accepted when it was made.
+    pub(crate) accepted: Counts,
     pub(crate) done: Sender<()>,
+}
+
+/// How many spans and scores, counted from the start.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counts {
+    pub(crate) spans: u64,
+    pub(crate) scores: u64,
+}
+
+impl Counts {
+    /// More than there will ever be.
+    pub(crate) const ALL: Self = Self {
+        spans: u64::MAX,
+        scores: u64::MAX,
+    };
+
+    fn covers(self, other: Self) -> bool {
+        self.spans >= other.spans && self.scores >= other.scores
+    }
 }
 
 /// The end, as it was asked for.
@@ -96,10 +115,10 @@ impl Inbox {
         self.ending.as_ref()
     }
 
-    /// Answers the flushes whose spans are all settled.
-    pub(crate) fn answer(&mut self, settled: u64) {
+    /// Answers the flushes whose spans and scores are all settled.
+    pub(crate) fn answer(&mut self, settled: Counts) {
         self.tickets.retain(|ticket| {
-            let done = settled >= ticket.accepted;
+            let done = settled.covers(ticket.accepted);
             if done {
                 _ = ticket.done.try_send(()); // whoever asked may have stopped waiting
             }

@@ -55,6 +55,14 @@ impl<T: Item> Lane<T> {
         Some(item)
     }
 
+    /// Counts an item that is lost before it could be queued.
+    pub(crate) fn lose_at_once(&self, reason: LossReason) {
+        self.queue.wake.accept();
+        let mut entries = self.ledger.open();
+        entries.taken += 1;
+        entries.lost.add(reason, 1);
+    }
+
     /// Loses everything in the ring.
     pub(crate) fn discard(&self, reason: LossReason) {
         let mut entries = self.ledger.open();

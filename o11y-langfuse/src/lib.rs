@@ -69,6 +69,7 @@ mod logged;
 mod queue;
 mod retry;
 mod schedule;
+mod score;
 mod shared;
 mod stats;
 mod telemetry;
@@ -82,6 +83,6 @@ pub use self::{
     builder::{Langfuse, LangfuseBuilder},
     config::{Config, Host},
     error::{ApiError, ConfigError},
-    stats::{LossReason, Losses, Stats},
+    stats::{LossReason, Losses, ScoreStats, Stats},
     telemetry::{Telemetry, init},
 };

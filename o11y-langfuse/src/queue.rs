@@ -78,6 +78,17 @@ impl<T: Item> Queue<T> {
         }
     }
 
+    /// Counts an item that comes after the end, without having it.
+    pub(crate) fn turn_away(&self) {
+        self.wake.accept();
+        self.late.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether items are not taken any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.load(Ordering::Relaxed) != OPEN
+    }
+
     /// Takes the oldest item; its content leaves the byte budget through [`Queue::settle`] only
     /// when it has left the worker's hands.
     pub(crate) fn pop(&self) -> Option<T> {

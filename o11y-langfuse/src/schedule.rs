@@ -28,6 +28,16 @@ pub(crate) enum Decision {
     Rest(Duration),
 }
 
+impl Decision {
+    /// How long to look away; none if something is to be sent.
+    pub(crate) fn pause(self) -> Option<Duration> {
+        match self {
+            Self::Send => None,
+            Self::Poll(pause) | Self::Rest(pause) => Some(pause),
+        }
+    }
+}
+
 /// The policy: a batch is due by count, by bytes, or by the age of its oldest span.
 #[derive(Debug)]
 pub(crate) struct Schedule {

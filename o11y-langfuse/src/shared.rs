@@ -2,7 +2,10 @@
 
 use std::{
     hash::{BuildHasher as _, RandomState},
-    sync::OnceLock,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     thread::ThreadId,
 };
 
@@ -10,14 +13,19 @@ use o11y_core::Record;
 
 use crate::{
     config::Config,
+    inbox::Counts,
     lane::Lane,
-    stats::{LossReason, Stats},
+    score::{self, Envelope},
+    stats::{LossReason, ScoreStats, Stats},
 };
 
 /// One exporter, seen from both of its sides.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) spans: Lane<Record>,
+    pub(crate) scores: Lane<Envelope>,
+    /// Scores of traces that are not recorded.
+    not_sampled: AtomicU64,
     /// Where chance comes from.
     pub(crate) seed: u64,
     pub(crate) worker: OnceLock<ThreadId>,
@@ -30,6 +38,11 @@ impl Shared {
                 [config.queue_size, config.queue_bytes],
                 [config.batch_size.trigger(), config.request_bytes],
             ),
+            scores: Lane::new(
+                [score::QUEUE_SIZE, score::QUEUE_BYTES],
+                [config.batch_size.trigger(), score::REQUEST_BYTES],
+            ),
+            not_sampled: AtomicU64::new(0),
             seed: RandomState::new().hash_one(0),
             worker: OnceLock::new(),
         }
@@ -38,24 +51,51 @@ impl Shared {
     /// Takes nothing more; what waits is still delivered.
     pub(crate) fn close(&self) {
         self.spans.queue.close();
+        self.scores.queue.close();
     }
 
     /// Nobody will take anything out any more, but for a last sweep after this call.
     pub(crate) fn end(&self) {
         self.spans.queue.end();
+        self.scores.queue.end();
     }
 
     /// Loses everything that waits.
     pub(crate) fn discard(&self, reason: LossReason) {
         self.spans.discard(reason);
+        self.scores.discard(reason);
     }
 
     /// The worker is gone for good.
     pub(crate) fn give_up(&self) {
         self.spans.give_up();
+        self.scores.give_up();
+    }
+
+    /// What was handed over so far.
+    pub(crate) fn accepted(&self) -> Counts {
+        Counts {
+            spans: self.spans.accepted(),
+            scores: self.scores.accepted(),
+        }
+    }
+
+    /// What has met its end so far.
+    pub(crate) fn settled(&self) -> Counts {
+        Counts {
+            spans: self.spans.settled(),
+            scores: self.scores.settled(),
+        }
+    }
+
+    /// A score is left out, because its trace is.
+    pub(crate) fn leave_out_score(&self) {
+        self.not_sampled.fetch_add(1, Ordering::Relaxed); // a counter
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        Stats::new(self.spans.figures())
+        let not_sampled = self.not_sampled.load(Ordering::Relaxed);
+        let scores = ScoreStats::new(self.scores.figures(), not_sampled);
+        Stats::new(self.spans.figures(), scores)
     }
 }

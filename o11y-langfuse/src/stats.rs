@@ -1,16 +1,19 @@
-//! The figures that anyone may read: what became of every span that was handed over.
+//! The figures that anyone may read: what became of everything that was handed over.
 
 use std::fmt;
 
+pub use self::score::ScoreStats;
 use crate::lane::Figures;
 
-/// Why a span did not arrive.
+mod score;
+
+/// Why a span or a score did not arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum LossReason {
     /// The queue was full of newer spans, by count or by bytes; the oldest make room.
     QueueFull,
-    /// It ended after the exporter was shut down.
+    /// It ended, or was given, after the exporter was shut down.
     AfterShutdown,
     /// The time given to the shutdown was up.
     ShutdownDeadline,
@@ -22,7 +25,7 @@ pub enum LossReason {
     TooLarge,
     /// The server failed on it (status 500) as often as we try.
     RetriesExhausted,
-    /// It could not be encoded.
+    /// It could not be encoded, or was no score.
     Unencodable,
 }
 
@@ -61,20 +64,20 @@ impl fmt::Display for LossReason {
     }
 }
 
-/// How many spans were lost, by reason.
+/// How many spans or scores were lost, by reason.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Losses {
     by_reason: [u64; LossReason::ALL.len()],
 }
 
 impl Losses {
-    /// The spans lost for `reason`.
+    /// Those lost for `reason`.
     #[must_use]
     pub fn get(&self, reason: LossReason) -> u64 {
         self.by_reason[reason as usize]
     }
 
-    /// All spans lost.
+    /// All that were lost.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.by_reason.iter().sum()
@@ -90,6 +93,15 @@ impl Losses {
 
     pub(crate) fn add(&mut self, reason: LossReason, count: u64) {
         self.by_reason[reason as usize] += count;
+    }
+
+    /// These and `others`.
+    pub(crate) fn and(&self, others: &Self) -> Self {
+        let mut by_reason = self.by_reason;
+        for (count, other) in by_reason.iter_mut().zip(others.by_reason) {
+            *count += other;
+        }
+        Self { by_reason }
     }
 
     /// What was lost since `earlier`.
@@ -122,12 +134,13 @@ impl fmt::Debug for Losses {
     }
 }
 
-/// What became of the spans handed to an exporter, at one moment.
+/// What became of the spans handed to an exporter, at one moment; of the scores in
+/// [`scores`](Self::scores).
 ///
 /// `accepted = delivered + lost.total() + waiting` holds exactly whenever no other thread is just
 /// handing a span over.
 ///
-/// Prints as one line:
+/// Prints as one line, and scores, if there were any, at its end:
 ///
 /// ```text
 /// accepted 128 = delivered 120 + lost 3 (3 queue_full) + waiting 5; 2 requests, 1 retry
@@ -151,10 +164,11 @@ pub struct Stats {
     pub bytes_sent: u64,
     /// The HTTP status of the latest answer; none before the first.
     pub last_status: Option<u16>,
+    scores: ScoreStats,
 }
 
 impl Stats {
-    pub(crate) fn new(spans: Figures) -> Self {
+    pub(crate) fn new(spans: Figures, scores: ScoreStats) -> Self {
         let Figures {
             accepted,
             delivered,
@@ -174,39 +188,67 @@ impl Stats {
             retries,
             bytes_sent,
             last_status,
+            scores,
         }
     }
 
-    /// Whether the invariant holds, see there.
+    /// What became of the scores.
+    #[must_use]
+    pub fn scores(&self) -> &ScoreStats {
+        &self.scores
+    }
+
+    /// Whether the invariant holds, of spans and of scores.
     #[must_use]
     pub fn is_balanced(&self) -> bool {
         self.accepted == self.delivered + self.lost.total() + self.waiting
+            && self.scores.is_balanced()
+    }
+
+    /// Spans and scores that wait.
+    pub(crate) fn all_waiting(&self) -> u64 {
+        self.waiting + self.scores.waiting
+    }
+
+    /// Spans and scores that were lost.
+    pub(crate) fn all_lost(&self) -> Losses {
+        self.lost.and(&self.scores.lost)
     }
 }
 
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "accepted {} = delivered {} + lost {}",
-            self.accepted,
-            self.delivered,
-            self.lost.total()
-        )?;
-        if self.lost.total() > 0 {
-            write!(f, " ({})", self.lost)?;
+        balance(f, self.accepted, self.delivered, &self.lost, self.waiting)?;
+        let requests = plural(self.requests, "request", "requests");
+        let retries = plural(self.retries, "retry", "retries");
+        write!(f, "; {requests}, {retries}")?;
+        if self.scores.accepted + self.scores.not_sampled > 0 {
+            write!(f, "; scores: {}", self.scores)?;
         }
-        write!(f, " + waiting {}; ", self.waiting)?;
-        let plural = |count: u64, one: &str, many: &str| {
-            format!("{count} {}", if count == 1 { one } else { many })
-        };
-        write!(
-            f,
-            "{}, {}",
-            plural(self.requests, "request", "requests"),
-            plural(self.retries, "retry", "retries")
-        )
+        Ok(())
     }
+}
+
+fn balance(
+    f: &mut fmt::Formatter<'_>,
+    accepted: u64,
+    delivered: u64,
+    lost: &Losses,
+    waiting: u64,
+) -> fmt::Result {
+    let total = lost.total();
+    write!(
+        f,
+        "accepted {accepted} = delivered {delivered} + lost {total}"
+    )?;
+    if total > 0 {
+        write!(f, " ({lost})")?;
+    }
+    write!(f, " + waiting {waiting}")
+}
+
+fn plural(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 #[cfg(test)]
@@ -231,6 +273,31 @@ mod tests {
         assert_eq!(
             stats.to_string(),
             "accepted 128 = delivered 120 + lost 3 (3 queue_full) + waiting 5; 2 requests, 1 retry"
+        );
+    }
+
+    #[test]
+    fn scores_stand_at_the_end_of_the_line_if_there_were_any() {
+        let mut lost = Losses::default();
+        lost.add(LossReason::Rejected, 1);
+        let stats = Stats {
+            scores: ScoreStats {
+                accepted: 7,
+                delivered: 6,
+                lost,
+                not_sampled: 2,
+                requests: 1,
+                ..ScoreStats::default()
+            },
+            ..Stats::default()
+        };
+
+        assert!(stats.is_balanced());
+        assert_eq!(
+            stats.to_string(),
+            "accepted 0 = delivered 0 + lost 0 + waiting 0; 0 requests, 0 retries; \
+             scores: accepted 7 = delivered 6 + lost 1 (1 rejected) + waiting 0; 2 not sampled; \
+             1 request, 0 retries"
         );
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
-use o11y_core::{FlushError, Observability, Sink, TraceId};
+use o11y_core::{Event, FlushError, Observability, Score, Sink, Subscription, TraceId, events};
 
 use crate::{
     api::{Api, Project},
@@ -79,6 +79,8 @@ enum State {
 
 struct On {
     exporter: Arc<Exporter>,
+    /// Hears scores for as long as the guard lives, so that late ones are counted.
+    _scores: Subscription,
     api: Api,
     warning: Option<String>,
     shutdown_timeout: Duration,
@@ -109,10 +111,12 @@ impl Telemetry {
         if let Some(warning) = &warning {
             log::warn!("{warning}");
         }
+        let scores = hear_scores(&exporter);
         Observability::enable(exporter.clone());
         Ok(Self {
             state: State::On(Box::new(On {
                 exporter,
+                _scores: scores,
                 api: Api::new(config),
                 warning,
                 shutdown_timeout: config.shutdown_timeout,
@@ -141,13 +145,13 @@ impl Telemetry {
         self.on()?.warning.as_deref()
     }
 
-    /// What became of the spans so far; all zero while telemetry is off.
+    /// What became of the spans and scores so far; all zero while telemetry is off.
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.on().map(|on| on.exporter.stats()).unwrap_or_default()
     }
 
-    /// Delivers every span that ended before this call.
+    /// Delivers every span that ended and every score that was given before this call.
     ///
     /// Blocks for as long as the server takes, at most for `timeout`. In async code use
     /// [`flush_async`](Self::flush_async).
@@ -155,7 +159,7 @@ impl Telemetry {
     /// # Errors
     ///
     /// [`FlushError::Timeout`] if some are still waiting then, which goes on; [`FlushError::Lost`]
-    /// if spans were lost meanwhile; [`FlushError::OwnThread`] in code that the worker itself runs.
+    /// if any were lost meanwhile; [`FlushError::OwnThread`] in code that the worker itself runs.
     pub fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         self.on().map_or(Ok(()), |on| on.exporter.flush(timeout))
     }
@@ -180,8 +184,8 @@ impl Telemetry {
         }
     }
 
-    /// Delivers what waits, at most for `timeout`, and ends the worker. Spans that end later are
-    /// counted as lost. A second call returns at once.
+    /// Delivers what waits, at most for `timeout`, and ends the worker. Spans that end and scores that
+    /// are given later are counted as lost. A second call returns at once.
     ///
     /// # Errors
     ///
@@ -230,6 +234,18 @@ impl Telemetry {
             State::Off(_) => None,
         }
     }
+}
+
+/// Has the exporter hear scores while it is the one in use: one that was replaced gets no spans any
+/// more, and then no scores either.
+fn hear_scores(exporter: &Arc<Exporter>) -> Subscription {
+    let exporter = Arc::clone(exporter);
+    let sink: Arc<dyn Sink> = exporter.clone();
+    events().subscribe(Score::EVENT, move |event: &Event| {
+        if Observability::is_in_use(&sink) {
+            exporter.on_score(event);
+        }
+    })
 }
 
 impl Config {

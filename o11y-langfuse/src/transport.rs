@@ -22,9 +22,6 @@ const SDK_NAME: &str = "o11y-langfuse";
 /// The server closes idle connections after 110 s; one that it is about to close is not used.
 const MAX_IDLE: Duration = Duration::from_secs(90);
 
-/// How much of an answer is read: it only says whether the connection can be used again.
-const MAX_ANSWER_BYTES: u64 = 64 * 1024;
-
 /// Sends request bodies.
 pub(crate) trait Transport: Send {
     /// Sends one request and waits for its answer until `deadline`.
@@ -44,18 +41,35 @@ pub(crate) struct Request<'a> {
 pub(crate) enum Endpoint {
     /// Spans, as OTLP.
     Traces,
+    /// Scores, many at a time.
+    Ingestion,
+    /// One score.
+    Scores,
 }
 
 impl Endpoint {
     fn path(self) -> &'static str {
         match self {
             Self::Traces => "/api/public/otel/v1/traces",
+            Self::Ingestion => "/api/public/ingestion",
+            Self::Scores => "/api/public/scores",
         }
     }
 
     fn content_type(self) -> &'static str {
         match self {
             Self::Traces => "application/x-protobuf",
+            Self::Ingestion | Self::Scores => "application/json",
+        }
+    }
+
+    /// How much of an answer is read. That to a batch of scores judges each of them, in some 100
+    /// bytes or, with an error, perhaps a kilobyte; the others only say whether the connection can
+    /// be used again.
+    fn max_answer_bytes(self) -> u64 {
+        match self {
+            Self::Ingestion => 1024 * 1024,
+            Self::Traces | Self::Scores => 64 * 1024,
         }
     }
 }
@@ -64,14 +78,26 @@ impl Endpoint {
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) answer: Answer,
+    /// What of the body could be read.
+    pub(crate) body: Vec<u8>,
     /// For the log: a status is no error here.
     pub(crate) error: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Reply {
+    fn failure(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            error: Some(error.into()),
+            ..Answer::Nothing.into()
+        }
+    }
 }
 
 impl From<Answer> for Reply {
     fn from(answer: Answer) -> Self {
         Self {
             answer,
+            body: Vec::new(),
             error: None,
         }
     }
@@ -154,10 +180,7 @@ impl Transport for HttpTransport {
     fn send(&mut self, request: Request<'_>, deadline: Instant) -> Reply {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            return Reply {
-                answer: Answer::Nothing,
-                error: Some("no time was left for the request".into()),
-            };
+            return Reply::failure("no time was left for the request");
         }
         let mut post = self
             .agent
@@ -174,12 +197,7 @@ impl Transport for HttpTransport {
         }
         let mut response = match post.send(request.bytes) {
             Ok(response) => response,
-            Err(error) => {
-                return Reply {
-                    answer: Answer::Nothing,
-                    error: Some(error.into()),
-                };
-            }
+            Err(error) => return Reply::failure(error),
         };
         let status = response.status().as_u16();
         let retry_after = response
@@ -188,14 +206,23 @@ impl Transport for HttpTransport {
             .and_then(|value| value.to_str().ok())
             .map(str::to_owned);
         // Read to its end, or the connection cannot serve the next request. The status has said
-        // all there is to know, so a body that is cut short or too long changes nothing.
-        let body = response.body_mut().with_config().limit(MAX_ANSWER_BYTES);
+        // what became of the request, so a body that is cut short or too long changes nothing.
+        let body = response
+            .body_mut()
+            .with_config()
+            .limit(request.endpoint.max_answer_bytes())
+            .read_to_vec();
+        let (body, error) = match body {
+            Ok(body) => (body, None),
+            Err(error) => (Vec::new(), Some(error.into())),
+        };
         Reply {
             answer: Answer::Status {
                 status,
                 retry_after,
             },
-            error: body.read_to_vec().err().map(Into::into),
+            body,
+            error,
         }
     }
 }

@@ -1,8 +1,8 @@
-//! What each answer of the server means for the spans of a request.
+//! What each answer of the server means for the spans or scores of a request.
 //!
 //! | answer | verdict |
 //! |---|---|
-//! | any 2xx | delivered; the body is not read as protobuf, Langfuse answers JSON |
+//! | any 2xx | delivered; the body is not read as protobuf, Langfuse answers JSON; of scores it says which were taken, see [`Fates`](crate::score::Fates) |
 //! | 408, 429, 502, 503, 504 | sent again, the same bytes, after `Retry-After` or a backoff, as long as it takes |
 //! | 500 and other 5xx | sent again, at most 8 times: the request itself may be what the server fails on |
 //! | 400, 422 | halved, down to the spans that are at fault: those are lost as `rejected`, the others delivered |
@@ -40,11 +40,21 @@ impl Answer {
 
     /// Whether the server failed at the request itself, rather than being away or busy.
     pub(crate) fn is_server_failure(&self) -> bool {
-        matches!(self.status(), Some(500 | 501 | 505..=599))
+        self.status().is_some_and(is_server_failure)
     }
 }
 
-/// What to do with the spans of a request.
+/// Whether the server failed at what it was sent.
+pub(crate) fn is_server_failure(status: u16) -> bool {
+    matches!(status, 500 | 501 | 505..=599)
+}
+
+/// Whether the server was away or busy, and will take the same later.
+pub(crate) fn is_temporary(status: u16) -> bool {
+    matches!(status, 408 | 429 | 502 | 503 | 504)
+}
+
+/// What to do with the spans or scores of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Delivered,
@@ -69,7 +79,7 @@ pub(crate) fn judge(answer: &Answer, failures: u32, now: SystemTime) -> Verdict 
     let after = || retry_after.and_then(|text| parse_retry_after(text, now));
     match status {
         200..=299 => Verdict::Delivered,
-        408 | 429 | 502 | 503 | 504 => Verdict::Retry { after: after() },
+        status if is_temporary(status) => Verdict::Retry { after: after() },
         500..=599 if failures < MAX_SERVER_FAILURES => Verdict::Retry { after: after() },
         500..=599 => Verdict::Lose(LossReason::RetriesExhausted),
         400 | 422 => Verdict::Halve(LossReason::Rejected),

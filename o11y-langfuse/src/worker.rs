@@ -1,7 +1,9 @@
 //! The worker: the one thread that takes out of the queues what waits there and sends it.
 //!
-//! Everything that it takes is in its hand until it is delivered or lost, and both are entered in
-//! the ledger in the same step. Every way out of the loop passes through [`Worker::finish`].
+//! Spans and scores have a lane each. One request is under way at a time; where both lanes have
+//! something to send they take turns, spans first. Everything that is taken is in the worker's hand
+//! until it is delivered or lost, and both are entered in the ledger in the same step. Every way
+//! out of the loop passes through [`Worker::finish`].
 
 use std::{
     sync::Arc,
@@ -10,14 +12,23 @@ use std::{
 
 use self::{
     courier::{Courier, Keys},
+    scores::Scores,
     spans::Spans,
 };
 use crate::{
-    config::Config, inbox::Inbox, schedule::Decision, shared::Shared, stats::LossReason,
+    config::Config,
+    inbox::{Counts, Inbox},
+    lane::Lane,
+    queue::Item,
+    schedule::{Decision, Schedule},
+    shared::Shared,
+    stats::LossReason,
     transport::Transport,
+    wake::LONGEST_REST,
 };
 
 mod courier;
+mod scores;
 mod spans;
 
 /// While a flush waits for what another thread is just handing over.
@@ -27,6 +38,15 @@ pub(crate) struct Worker<T> {
     shared: Arc<Shared>,
     courier: Courier<T>,
     spans: Spans,
+    scores: Scores,
+    /// Whose turn it is when both lanes have something to send.
+    is_scores_turn: bool,
+}
+
+/// What each lane is to do now.
+struct Decisions {
+    spans: Decision,
+    scores: Decision,
 }
 
 impl<T: Transport> Worker<T> {
@@ -34,7 +54,9 @@ impl<T: Transport> Worker<T> {
         let now = Instant::now();
         Self {
             spans: Spans::new(config, &shared.spans, shared.seed, now),
+            scores: Scores::new(config, &shared.scores, !shared.seed, now),
             courier: Courier::new(config, Arc::clone(&shared), inbox, transport),
+            is_scores_turn: false,
             shared,
         }
     }
@@ -43,61 +65,120 @@ impl<T: Transport> Worker<T> {
     pub(crate) fn run(mut self) {
         loop {
             self.courier.inbox.take();
-            let decision = self.decide();
-            if decision == Decision::Send {
-                self.spans.step(&self.shared.spans, &mut self.courier);
-                self.note_keys();
-            }
-            self.courier.inbox.answer(self.shared.spans.settled());
+            let decisions = self.decide();
+            self.step(&decisions);
+            self.courier.inbox.answer(self.shared.settled());
             let is_end = self.courier.inbox.ending().is_some();
             self.courier.announce_losses(false);
-            if is_end && (self.shared.spans.queue.len() == 0 || self.courier.is_too_late()) {
+            if is_end && (self.is_empty() || self.courier.is_too_late()) {
                 return self.finish();
             }
-            self.wait(decision);
+            self.wait(&decisions);
         }
     }
 
-    fn decide(&mut self) -> Decision {
+    fn decide(&mut self) -> Decisions {
+        let now = Instant::now();
         let is_pressing = self.courier.inbox.is_pressing();
-        self.spans
-            .decide(Instant::now(), &self.shared.spans, is_pressing)
+        if self.courier.inbox.ending().is_some() {
+            self.scores.note_end();
+        }
+        let (spans, scores) = (&self.shared.spans, &self.shared.scores);
+        Decisions {
+            spans: decide(&mut self.spans.schedule, spans, now, is_pressing),
+            scores: match self.scores.resume(now) {
+                Some(decision) => decision,
+                None => decide(&mut self.scores.schedule, scores, now, is_pressing),
+            },
+        }
+    }
+
+    /// Has one lane send, if one is to.
+    fn step(&mut self, decisions: &Decisions) {
+        let is_scores = match (decisions.spans, decisions.scores) {
+            (Decision::Send, Decision::Send) => self.is_scores_turn,
+            (Decision::Send, _) => false,
+            (_, Decision::Send) => true,
+            _ => return,
+        };
+        if is_scores {
+            self.scores.step(&self.shared.scores, &mut self.courier);
+        } else {
+            self.spans.step(&self.shared.spans, &mut self.courier);
+        }
+        self.is_scores_turn = !is_scores;
+        self.note_keys();
     }
 
     /// What an answer said of the keys holds for everything that is sent with them.
     fn note_keys(&mut self) {
-        match self.courier.take_keys() {
-            Some(Keys::Accepted) => self.spans.schedule.accepted(),
-            Some(Keys::Refused) => self.spans.schedule.refused(Instant::now()),
-            None => {}
-        }
-    }
-
-    /// Looks away for as long as was decided.
-    fn wait(&mut self, decision: Decision) {
-        match decision {
-            Decision::Send => {}
-            Decision::Poll(pause) => self.courier.inbox.wait(pause),
-            Decision::Rest(pause) => {
-                // The order is the wake protocol's: say so first, then look once more.
-                self.shared.spans.queue.wake.rest();
-                if self.shared.spans.may_rest() {
-                    self.courier.inbox.wait(pause);
-                }
-                self.shared.spans.queue.wake.rise();
+        let keys = self.courier.take_keys();
+        for schedule in [&mut self.spans.schedule, &mut self.scores.schedule] {
+            match keys {
+                Some(Keys::Accepted) => schedule.accepted(),
+                Some(Keys::Refused) => schedule.refused(Instant::now()),
+                None => {}
             }
         }
     }
 
+    /// Looks away for as long as both lanes allow.
+    fn wait(&mut self, decisions: &Decisions) {
+        let (Some(spans), Some(scores)) = (decisions.spans.pause(), decisions.scores.pause())
+        else {
+            return;
+        };
+        let (lanes, inbox) = (&self.shared, &mut self.courier.inbox);
+        let spans_rest = matches!(decisions.spans, Decision::Rest(_));
+        let scores_rest = matches!(decisions.scores, Decision::Rest(_));
+        // The order is the wake protocol's: say so first, then look once more. A lane that only
+        // polls must not be waited for, and wakes nobody.
+        if spans_rest {
+            lanes.spans.queue.wake.rest();
+        }
+        if scores_rest {
+            lanes.scores.queue.wake.rest();
+        }
+        if (!spans_rest || lanes.spans.may_rest()) && (!scores_rest || lanes.scores.may_rest()) {
+            inbox.wait(spans.min(scores).min(LONGEST_REST));
+        }
+        lanes.spans.queue.wake.rise();
+        lanes.scores.queue.wake.rise();
+    }
+
+    /// Whether nothing waits and nothing is in hand.
+    fn is_empty(&self) -> bool {
+        let queued = self.shared.spans.queue.len() + self.shared.scores.queue.len();
+        queued == 0 && self.scores.is_idle()
+    }
+
     /// The end: what still waits is lost under its reason, and whoever waits is answered.
     fn finish(mut self) {
-        self.shared.discard(LossReason::ShutdownDeadline);
+        let reason = LossReason::ShutdownDeadline;
+        self.scores.abandon(reason, &self.shared.scores);
+        self.shared.discard(reason);
         self.courier.announce_losses(true);
         self.courier.inbox.take();
-        self.courier.inbox.answer(u64::MAX);
+        self.courier.inbox.answer(Counts::ALL);
         if let Some(ending) = self.courier.inbox.ending() {
             _ = ending.done.try_send(()); // whoever asked may have stopped waiting
         }
+    }
+}
+
+/// What a lane is to do: as its schedule says, unless somebody waits for all of it.
+fn decide<I: Item>(
+    schedule: &mut Schedule,
+    lane: &Lane<I>,
+    now: Instant,
+    is_pressing: bool,
+) -> Decision {
+    let waiting = lane.queue.len();
+    let scheduled = schedule.decide(now, waiting, lane.queue.bytes());
+    match (is_pressing, waiting) {
+        (true, 1..) => Decision::Send,
+        (true, 0) if lane.settled() < lane.accepted() => HAND_OVER,
+        _ => scheduled,
     }
 }
 

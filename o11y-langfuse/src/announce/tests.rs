@@ -22,7 +22,7 @@ fn shared() -> Shared {
 }
 
 fn lose(shared: &Shared, reason: LossReason, count: u64) {
-    shared.ledger.open().lost.add(reason, count);
+    shared.spans.ledger.open().lost.add(reason, count);
 }
 
 /// What this thread has logged.
@@ -117,7 +117,13 @@ fn what_fails_is_logged_once_until_it_goes_right_again() {
                     None,
                 ),
             };
-            announcer.reply(&Reply { answer, error }, HOST);
+            announcer.reply(
+                &Reply {
+                    error,
+                    ..answer.into()
+                },
+                HOST,
+            );
         }
         logged()
     };
@@ -127,25 +133,43 @@ fn what_fails_is_logged_once_until_it_goes_right_again() {
         replies(&[503, 500, 0, 400]),
         [
             "WARN https://langfuse.example answered with status 503; this is said once until \
-             spans are delivered again"
+             a request succeeds"
         ]
     );
     assert_eq!(
         replies(&[200, 200]),
-        ["INFO spans are being delivered to https://langfuse.example again"]
+        ["INFO https://langfuse.example takes what it is sent again"]
     );
     assert_eq!(
         replies(&[0, 0]),
         [
             "WARN https://langfuse.example did not answer: connection refused; this is said once \
-             until spans are delivered again"
+             until a request succeeds"
         ]
     );
     assert_eq!(
         replies(&[401, 403, 401]),
         [
-            "WARN https://langfuse.example refused the keys with status 401; the spans of this \
-             request are lost, the next attempt is in five minutes"
+            "WARN https://langfuse.example refused the keys with status 401; what this \
+             request carried is lost, the next attempt is in five minutes"
+        ]
+    );
+}
+
+#[test]
+fn lost_scores_are_announced_beside_lost_spans() {
+    listen();
+    let (shared, mut announcer) = (shared(), Announcer::default());
+    lose(&shared, LossReason::QueueFull, 2);
+    shared.scores.lose_at_once(LossReason::Unencodable);
+
+    announcer.losses(&shared, false);
+
+    assert_eq!(
+        logged(),
+        [
+            "WARN 2 spans were lost: 2 queue_full",
+            "WARN 1 scores were lost: 1 unencodable"
         ]
     );
 }

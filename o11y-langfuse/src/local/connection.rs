@@ -9,8 +9,8 @@ use std::{
 use socket2::SockRef;
 
 use super::{
-    export::GARBAGE,
     http::{Head, HttpError, read_body},
+    mischief::GARBAGE,
     route::{Reply, Site, refuse, treat},
 };
 

@@ -11,19 +11,13 @@ use serde_json::json;
 use super::{
     decode::{DecodeError, Export, decompress, is_gzip},
     fault::Fault,
-    http::{Answer, Head, reason},
+    http::{Answer, Head},
     keys::Access,
-    observation::Observation,
+    mischief::act,
     request::Request,
     route::{Reply, Site, TRACES_PATH, check_access, check_method, refuse},
-    state::Ticket,
+    state::Stored,
 };
-
-/// The bytes of [`Fault::Garbage`]; they even begin like an answer.
-pub(crate) const GARBAGE: &[u8] = b"HTTP/\x00\xff\xfe this is not an answer\r\n\r\n";
-
-/// How many bytes [`Fault::TruncatedAnswer`] owes.
-const MISSING_BYTES: usize = 64;
 
 /// A request that has been read and decoded as far as that was possible.
 struct Arrival<'a> {
@@ -52,63 +46,19 @@ pub(crate) fn receive(site: &Site, head: &Head, wire: &[u8], connection: usize) 
         .unwrap_or_default();
 
     let ticket = site.state.admit(request);
-    let (reply, stored) = act(site, &ticket, arrival);
-    let status = match &reply {
-        Reply::Answer(answer) | Reply::Truncated(answer) => Some(answer.status),
-        Reply::Garbage | Reply::Close | Reply::Reset => None,
-    };
-    // Before the answer is sent, so that a client that has it finds the request settled.
-    site.state.settle(&ticket, status, stored);
-    reply
+    let body_bytes = arrival.body_bytes;
+    act(site, &ticket, TRACES_PATH, body_bytes, || {
+        serve(site, arrival, &ticket.fault)
+    })
 }
 
-fn act(site: &Site, ticket: &Ticket, arrival: Arrival<'_>) -> (Reply, Vec<Observation>) {
-    let nothing_stored = |reply| (reply, Vec::new());
-    let answered = |answer| (Reply::Answer(answer), Vec::new());
-
-    match &ticket.fault {
-        Fault::Status(status) => answered(refuse(*status, "told to refuse")),
-        Fault::RetryAfter { status, after } => answered(
-            refuse(*status, "told to refuse for a while").with_header("Retry-After", after.clone()),
-        ),
-        Fault::TooLarge { limit } if arrival.body_bytes > *limit => answered(refuse(
-            413,
-            &format!("the body is larger than {limit} bytes"),
-        )),
-        Fault::RejectSpan { name }
-            if arrival
-                .export
-                .as_ref()
-                .is_ok_and(|export| export.has_span_named(name)) =>
-        {
-            answered(invalid(&format!("span `{name}` is refused")))
-        }
-        Fault::Healthy | Fault::TooLarge { .. } | Fault::RejectSpan { .. } => serve(site, arrival),
-        Fault::Delay(time) if site.state.hold(ticket, Some(*time)) => serve(site, arrival),
-        Fault::Stall if site.state.hold(ticket, None) => serve(site, arrival),
-        Fault::ResetBeforeAnswer => nothing_stored(Reply::Reset),
-        Fault::ResetAfterStoring => (Reply::Reset, serve(site, arrival).1),
-        // A request that is still held has to go because the receiver stops.
-        Fault::CloseBeforeAnswer | Fault::Delay(_) | Fault::Stall => nothing_stored(Reply::Close),
-        Fault::Garbage => nothing_stored(Reply::Garbage),
-        Fault::TruncatedAnswer => match serve(site, arrival) {
-            (Reply::Answer(answer), stored) => (
-                Reply::Truncated(answer.with_missing_bytes(MISSING_BYTES)),
-                stored,
-            ),
-            other => other,
-        },
-        Fault::Redirect(status) => {
-            let location = format!("{}{TRACES_PATH}", site.base_url);
-            answered(
-                Answer::json(*status, &json!({ "message": reason(*status) }))
-                    .with_header("Location", location),
-            )
-        }
+fn serve(site: &Site, arrival: Arrival<'_>, fault: &Fault) -> (Answer, Stored) {
+    if let (Fault::RejectSpan { name }, Ok(export)) = (fault, &arrival.export)
+        && export.has_span_named(name)
+    {
+        let refusal = invalid(&format!("span `{name}` is refused"));
+        return (refusal, Stored::default());
     }
-}
-
-fn serve(site: &Site, arrival: Arrival<'_>) -> (Reply, Vec<Observation>) {
     match check(site, arrival) {
         Ok(export) => {
             // Opaque on the real server; only that it is JSON and never protobuf matters.
@@ -117,10 +67,16 @@ fn serve(site: &Site, arrival: Arrival<'_>) -> (Reply, Vec<Observation>) {
             } else {
                 json!({ "message": "OK" })
             };
-            let stored = export.into_observations(now_unix_nanos());
-            (Reply::Answer(Answer::json(200, &body)), stored)
+            let observations = export.into_observations(now_unix_nanos());
+            (
+                Answer::json(200, &body),
+                Stored {
+                    observations,
+                    ..Stored::default()
+                },
+            )
         }
-        Err(refusal) => (Reply::Answer(refusal), Vec::new()),
+        Err(refusal) => (refusal, Stored::default()),
     }
 }
 

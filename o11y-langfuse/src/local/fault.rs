@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How the receiver treats one export request.
+/// How the receiver treats one export request, of spans or of scores.
 ///
 /// Given one by one to [`Receiver::script`](super::Receiver::script) or for good to
 /// [`Receiver::always`](super::Receiver::always). A fault comes before everything that the server
@@ -33,6 +33,22 @@ pub enum Fault {
         /// The span's name, exactly.
         name: String,
     },
+    /// Reports the scores of this name as failed with this status, in an answer that is otherwise as
+    /// usual: each event of a batch is judged by itself. Sent one by one, the request fails.
+    RejectScore {
+        /// The score's name, exactly.
+        name: String,
+        /// Usually 400, 429 or 500.
+        status: u16,
+    },
+    /// Answers with this status, usually 404 or 410, at this path; else as usual. A server without
+    /// the batch endpoint is one without `/api/public/ingestion`.
+    Missing {
+        /// The path, exactly.
+        path: String,
+        /// What is answered there.
+        status: u16,
+    },
     /// Answers as usual after a while, or at once when the receiver is released.
     Delay(Duration),
     /// Reads the request and answers only when the receiver is released, if ever.
@@ -48,6 +64,8 @@ pub enum Fault {
     CloseBeforeAnswer,
     /// Stores nothing, answers with bytes that are not HTTP and closes the connection.
     Garbage,
+    /// Stores what came and answers with the usual status, but a body that is no JSON.
+    GarbageBody,
     /// Stores the spans, answers 200 with a body shorter than promised and closes the connection.
     TruncatedAnswer,
     /// Stores nothing and answers with this status, 307 or 308, and a `Location` that leads back

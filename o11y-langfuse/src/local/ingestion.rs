@@ -1,32 +1,99 @@
-//! The batch endpoint, for scores only: everything else is refused there by a current server.
+//! The two endpoints that take scores: by the batch, where a current server refuses everything
+//! else, and one by one.
 
 use serde_json::{Value as Json, json};
 
 use super::{
+    fault::Fault,
     http::{Answer, Head, reason},
     keys::Access,
-    route::{Site, check_access, check_method, refuse},
+    mischief::act,
+    request::Request,
+    route::{INGESTION_PATH, Reply, SCORES_PATH, Site, check_access, check_method, refuse},
+    score::{check_body, check_event},
+    state::Stored,
 };
 
-/// Answers 207 with one result for each event, and stores the scores that were taken.
-pub(crate) fn receive(site: &Site, head: &Head, body: &[u8]) -> Answer {
-    let allowed = [Access::Project, Access::Scores];
-    if let Err(refusal) =
-        check_method(head, "POST").and_then(|()| check_access(site, head, &allowed))
-    {
-        return refusal;
-    }
-    // Compressed bodies are not undone here, and are then no JSON.
-    let batch = serde_json::from_slice::<Json>(body).ok();
-    let Some(events) = batch.as_ref().and_then(|batch| batch["batch"].as_array()) else {
-        return refuse(400, "the body is not JSON with an array `batch`");
-    };
+/// What the server reads of a batch, and of a single score.
+const MAX_BATCH_BYTES: usize = 4_500_000;
+const MAX_SCORE_BYTES: usize = 1_000_000;
 
+/// Answers 207 with one result for each event, and stores the scores that were taken.
+pub(crate) fn receive(site: &Site, head: &Head, body: &[u8], connection: usize) -> Reply {
+    let mut request = Request::new(head, body, connection);
+    request.body_bytes = body.len();
+    // Compressed bodies are not undone here, and are then no JSON.
+    let batch = serde_json::from_slice::<Json>(body).unwrap_or_default();
+    let events = batch["batch"].as_array();
+    let ids = events.into_iter().flatten();
+    let ids = ids.filter_map(|event| event["id"].as_str().map(str::to_owned));
+    request.score_event_ids = ids.collect();
+
+    let ticket = site.state.admit(request);
+    act(site, &ticket, INGESTION_PATH, body.len(), || {
+        let served = admit(site, head, body, MAX_BATCH_BYTES).and_then(|()| {
+            events.ok_or_else(|| refuse(400, "the body is not JSON with an array `batch`"))
+        });
+        match served {
+            Ok(events) => judge(events, &ticket.fault),
+            Err(refusal) => (refusal, Stored::default()),
+        }
+    })
+}
+
+/// Takes one score, or refuses it.
+pub(crate) fn receive_one(site: &Site, head: &Head, body: &[u8], connection: usize) -> Reply {
+    let mut request = Request::new(head, body, connection);
+    request.body_bytes = body.len();
+
+    let ticket = site.state.admit(request);
+    act(site, &ticket, SCORES_PATH, body.len(), || {
+        let served = admit(site, head, body, MAX_SCORE_BYTES).and_then(|()| {
+            let score = serde_json::from_slice::<Json>(body)
+                .map_err(|error| refuse(400, &format!("Invalid JSON: {error}")))?;
+            if let Some(status) = refusal_of(&score, &ticket.fault) {
+                return Err(refuse(status, "told to refuse this score"));
+            }
+            check_body(&score).map_err(|message| refuse(400, message))?;
+            Ok(score)
+        });
+        match served {
+            Ok(score) => (
+                Answer::json(200, &json!({ "id": score["id"] })),
+                Stored {
+                    scores: vec![json!({ "body": score })],
+                    ..Stored::default()
+                },
+            ),
+            Err(refusal) => (refusal, Stored::default()),
+        }
+    })
+}
+
+fn admit(site: &Site, head: &Head, body: &[u8], limit: usize) -> Result<(), Answer> {
+    check_method(head, "POST")?;
+    check_access(site, head, &[Access::Project, Access::Scores])?;
+    if body.len() > limit {
+        return Err(refuse(413, "the body exceeds the limit"));
+    }
+    // Without this type the body is not parsed as JSON.
+    let content_type = head.header("content-type").unwrap_or_default();
+    if !content_type.starts_with("application/json") {
+        return Err(refuse(400, "the content type is not application/json"));
+    }
+    Ok(())
+}
+
+fn judge(events: &[Json], fault: &Fault) -> (Answer, Stored) {
     let mut successes = Vec::new();
     let mut errors = Vec::new();
     let mut scores = Vec::new();
     for event in events {
-        match check(event) {
+        let outcome = match refusal_of(&event["body"], fault) {
+            Some(status) => Err((status, "told to refuse this score")),
+            None => check_event(event).map_err(|message| (400, message)),
+        };
+        match outcome {
             Ok(()) => {
                 successes.push(json!({ "id": event["id"], "status": 201 }));
                 // The server says 201 to a score without an id as well, and then forgets it.
@@ -37,86 +104,22 @@ pub(crate) fn receive(site: &Site, head: &Head, body: &[u8]) -> Answer {
                     scores.push(event.clone());
                 }
             }
-            Err(message) => errors.push(json!({
-                "id": event["id"], "status": 400, "message": message, "error": reason(400),
+            Err((status, message)) => errors.push(json!({
+                "id": event["id"], "status": status, "message": message, "error": reason(status),
             })),
         }
     }
-    site.state.store_scores(scores);
-    Answer::json(207, &json!({ "successes": successes, "errors": errors }))
+    let stored = Stored {
+        scores,
+        ..Stored::default()
+    };
+    let body = json!({ "successes": successes, "errors": errors });
+    (Answer::json(207, &body), stored)
 }
 
-/// The parts of the server's schema that a sender of scores is likely to get wrong.
-fn check(event: &Json) -> Result<(), &'static str> {
-    let body = &event["body"];
-    let has_text = |value: &Json| value.as_str().is_some_and(|text| !text.is_empty());
-    let targets = ["traceId", "sessionId", "datasetRunId"];
-    let value = &body["value"];
-
-    if event["type"] != "score-create" {
-        Err("only score-create is supported")
-    } else if !has_text(&event["id"]) {
-        Err("the event has no id")
-    } else if !has_text(&event["timestamp"]) {
-        Err("the event has no timestamp")
-    } else if !has_text(&body["name"]) {
-        Err("the score has no name")
-    } else if targets
-        .iter()
-        .filter(|target| has_text(&body[**target]))
-        .count()
-        != 1
-    {
-        Err("the score needs exactly one of traceId, sessionId and datasetRunId")
-    } else if has_text(&body["observationId"]) && !has_text(&body["traceId"]) {
-        Err("observationId needs traceId")
-    } else {
-        let fits = match body.get("dataType").map(Json::as_str) {
-            None => value.is_number() || value.is_string(),
-            Some(Some("NUMERIC")) => value.is_number(),
-            Some(Some("BOOLEAN")) => matches!(value.as_f64(), Some(0.0 | 1.0)),
-            Some(Some("CATEGORICAL" | "CORRECTION")) => value.is_string(),
-            Some(Some("TEXT")) => value
-                .as_str()
-                .is_some_and(|text| (1..=500).contains(&text.chars().count())),
-            Some(_) => false,
-        };
-        if fits {
-            Ok(())
-        } else {
-            Err("value and dataType do not fit together")
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn score(body: &Json) -> Result<(), &'static str> {
-        check(&json!({ "id": "e", "type": "score-create", "timestamp": "t", "body": body }))
-    }
-
-    #[test]
-    fn values_must_fit_their_type() {
-        let typed = |data_type: Json, value: Json| {
-            score(&json!({ "name": "n", "traceId": "t", "dataType": data_type, "value": value }))
-        };
-
-        assert!(typed(json!("NUMERIC"), json!(0.5)).is_ok());
-        assert!(typed(json!("BOOLEAN"), json!(1)).is_ok());
-        assert!(typed(json!("BOOLEAN"), json!(true)).is_err());
-        assert!(typed(json!("CATEGORICAL"), json!("good")).is_ok());
-        assert!(typed(json!("TEXT"), json!("")).is_err());
-        assert!(typed(Json::Null, json!(1)).is_err());
-    }
-
-    #[test]
-    fn a_score_has_one_target() {
-        assert!(score(&json!({ "name": "n", "value": 1 })).is_err());
-        assert!(score(&json!({ "name": "n", "value": 1, "sessionId": "s" })).is_ok());
-        assert!(
-            score(&json!({ "name": "n", "value": 1, "sessionId": "s", "traceId": "t" })).is_err()
-        );
+fn refusal_of(score: &Json, fault: &Fault) -> Option<u16> {
+    match fault {
+        Fault::RejectScore { name, status } if score["name"] == name.as_str() => Some(*status),
+        _ => None,
     }
 }

@@ -101,7 +101,7 @@ impl Receiver {
         self.state().release();
     }
 
-    /// Returns every export request so far, in the order in which they were complete, also those
+    /// Returns every export request so far, of spans and of scores, in the order in which they were complete, also those
     /// that were refused or are still waiting for their answer.
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
@@ -128,7 +128,8 @@ impl Receiver {
     }
 
     /// Returns every score stored so far, in order of arrival: the whole `score-create` event
-    /// with its `id`, `timestamp` and `body`.
+    /// with its `id`, `timestamp` and `body`. One that came by itself, not in a batch, has a `body`
+    /// only: the server keeps no moment for it but its own.
     #[must_use]
     pub fn scores(&self) -> Vec<serde_json::Value> {
         self.state().scores()
@@ -138,6 +139,12 @@ impl Receiver {
     #[must_use = "false means that they did not arrive in time"]
     pub fn wait_for_observations(&self, count: usize, timeout: Duration) -> bool {
         self.state().wait_for_observations(count, timeout)
+    }
+
+    /// Waits until so many scores are stored; `false` when that takes longer than this.
+    #[must_use = "false means that they did not arrive in time"]
+    pub fn wait_for_scores(&self, count: usize, timeout: Duration) -> bool {
+        self.state().wait_for_scores(count, timeout)
     }
 
     /// Waits until so many export requests are complete, answered or not; `false` when that takes

@@ -25,6 +25,8 @@ pub struct Request {
     pub body_bytes: usize,
     /// The ids of all spans in it, in order, also when they were refused.
     pub observation_ids: Vec<String>,
+    /// The ids of all events of a batch of scores, in order, also when they were refused.
+    pub score_event_ids: Vec<String>,
     /// A hash of the body as it came. Equal means that a retry sent the same bytes; it says
     /// nothing across builds.
     pub body_digest: u64,
@@ -51,6 +53,7 @@ impl Request {
             wire_bytes: body.len(),
             body_bytes: 0,
             observation_ids: Vec::new(),
+            score_event_ids: Vec::new(),
             body_digest: digest(body),
             connection,
             at: Instant::now(),

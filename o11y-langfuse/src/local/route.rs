@@ -11,7 +11,8 @@ use super::{
 };
 
 pub(crate) const TRACES_PATH: &str = "/api/public/otel/v1/traces";
-const INGESTION_PATH: &str = "/api/public/ingestion";
+pub(crate) const INGESTION_PATH: &str = "/api/public/ingestion";
+pub(crate) const SCORES_PATH: &str = "/api/public/scores";
 const PROJECTS_PATH: &str = "/api/public/projects";
 
 /// What all requests of a receiver have in common.
@@ -36,7 +37,8 @@ pub(crate) enum Reply {
 pub(crate) fn treat(site: &Site, head: &Head, body: &[u8], connection: usize) -> Reply {
     let answer = match head.path() {
         TRACES_PATH => return export::receive(site, head, body, connection),
-        INGESTION_PATH => ingestion::receive(site, head, body),
+        INGESTION_PATH => return ingestion::receive(site, head, body, connection),
+        SCORES_PATH => return ingestion::receive_one(site, head, body, connection),
         PROJECTS_PATH => projects(site, head),
         path => Answer::json(404, &json!({ "message": format!("no such path: {path}") })),
     };

@@ -33,6 +33,13 @@ struct Inner {
     open_connections: BTreeMap<usize, Arc<TcpStream>>,
 }
 
+/// What a request brought.
+#[derive(Debug, Default)]
+pub(crate) struct Stored {
+    pub(crate) observations: Vec<Observation>,
+    pub(crate) scores: Vec<serde_json::Value>,
+}
+
 /// An export request on its way: its place among the requests and what is to happen to it.
 #[derive(Debug)]
 pub(crate) struct Ticket {
@@ -119,6 +126,10 @@ impl State {
         self.wait(timeout, |inner| inner.observations.len() >= count)
     }
 
+    pub(crate) fn wait_for_scores(&self, count: usize, timeout: Duration) -> bool {
+        self.wait(timeout, |inner| inner.scores.len() >= count)
+    }
+
     pub(crate) fn clear(&self) {
         self.change(|inner| {
             inner.cleared_requests += inner.requests.len();
@@ -157,24 +168,16 @@ impl State {
     }
 
     /// Stores what a request brought and how it is answered, in one step, so that whoever sees
-    /// the observations sees the status too.
-    pub(crate) fn settle(
-        &self,
-        ticket: &Ticket,
-        status: Option<u16>,
-        observations: Vec<Observation>,
-    ) {
+    /// what was stored sees the status too.
+    pub(crate) fn settle(&self, ticket: &Ticket, status: Option<u16>, stored: Stored) {
         self.change(|inner| {
             let index = ticket.number.checked_sub(inner.cleared_requests);
             if let Some(request) = index.and_then(|index| inner.requests.get_mut(index)) {
                 request.status = status;
             }
-            inner.observations.extend(observations);
+            inner.observations.extend(stored.observations);
+            inner.scores.extend(stored.scores);
         });
-    }
-
-    pub(crate) fn store_scores(&self, scores: Vec<serde_json::Value>) {
-        self.change(|inner| inner.scores.extend(scores));
     }
 
     // Who is connected.

@@ -8,14 +8,14 @@ use std::{
 
 use o11y_core::{Anchor, Record};
 
-use super::{HAND_OVER, courier::Courier};
+use super::courier::Courier;
 use crate::{
     config::Config,
     encode::Batch,
     gzip::Gzip,
     lane::Lane,
     retry::Backoff,
-    schedule::{Decision, Schedule},
+    schedule::Schedule,
     stats::LossReason,
     transport::{Endpoint, Request, Transport},
     verdict::{Verdict, judge},
@@ -50,21 +50,6 @@ impl Spans {
             cap: config.batch_size.cap(),
             request_bytes: config.request_bytes,
             content: 0,
-        }
-    }
-
-    pub(crate) fn decide(
-        &mut self,
-        now: Instant,
-        lane: &Lane<Record>,
-        is_pressing: bool,
-    ) -> Decision {
-        let waiting = lane.queue.len();
-        let scheduled = self.schedule.decide(now, waiting, lane.queue.bytes());
-        match (is_pressing, waiting) {
-            (true, 1..) => Decision::Send,
-            (true, 0) if lane.settled() < lane.accepted() => HAND_OVER,
-            _ => scheduled,
         }
     }
 

@@ -116,7 +116,7 @@ impl Rig {
 
     fn flush(&self) {
         let (done, answer) = bounded(1);
-        let accepted = self.shared.spans.accepted();
+        let accepted = self.shared.accepted();
         self.commands
             .send(Command::Flush(Ticket { accepted, done }))
             .unwrap();
