@@ -41,7 +41,6 @@ mod value;
 /// }
 /// # answer().unwrap();
 /// ```
-#[must_use = "give it to `score`"]
 #[derive(Clone, PartialEq)]
 pub struct Score {
     name: CompactString,
@@ -62,16 +61,19 @@ pub struct Score {
 
 impl Score {
     /// A number; it must be finite.
+    #[must_use = "give it to `score`"]
     pub fn numeric(name: impl Into<Cow<'static, str>>, value: f64) -> Self {
         Self::new(text(name), Given::Numeric(value))
     }
 
     /// Yes or no.
+    #[must_use = "give it to `score`"]
     pub fn boolean(name: impl Into<Cow<'static, str>>, value: bool) -> Self {
         Self::new(text(name), Given::Boolean(value))
     }
 
     /// One of several labels. If a score config is named, its label counts.
+    #[must_use = "give it to `score`"]
     pub fn categorical(
         name: impl Into<Cow<'static, str>>,
         value: impl Into<Cow<'static, str>>,
@@ -80,12 +82,14 @@ impl Score {
     }
 
     /// Free text of 1 to 500 characters.
+    #[must_use = "give it to `score`"]
     pub fn text(name: impl Into<Cow<'static, str>>, value: impl Into<Cow<'static, str>>) -> Self {
         Self::new(text(name), Given::Text(text(value)))
     }
 
     /// What the output should have been. Langfuse calls every correction `output`; it is of a trace
     /// or an observation.
+    #[must_use = "give it to `score`"]
     pub fn correction(value: impl Into<Cow<'static, str>>) -> Self {
         let name = CompactString::const_new("output");
         Self::new(name, Given::Correction(text(value)))
@@ -111,6 +115,7 @@ impl Score {
     }
 
     /// Judges that trace, which may be another process's. Defaults to the current trace.
+    #[must_use = "give it to `score`"]
     pub fn trace(mut self, trace: TraceId) -> Self {
         self.trace = Some(trace);
         self.sampled = None;
@@ -118,12 +123,14 @@ impl Score {
     }
 
     /// Judges that observation of the trace. Defaults to the trace as a whole.
+    #[must_use = "give it to `score`"]
     pub fn observation(mut self, observation: SpanId) -> Self {
         self.observation = Some(observation);
         self
     }
 
     /// Judges that span. One that records nothing changes nothing here.
+    #[must_use = "give it to `score`"]
     pub fn of_span(mut self, span: &Span) -> Self {
         if let Some(record) = span.record() {
             self.trace = Some(record.trace_id);
@@ -134,6 +141,7 @@ impl Score {
     }
 
     /// Judges the span that is open here. Outside of any this changes nothing.
+    #[must_use = "give it to `score`"]
     pub fn of_current_span(mut self) -> Self {
         let (trace, span, sampled) = current::with(|current| {
             let Context {
@@ -153,30 +161,35 @@ impl Score {
     }
 
     /// Judges a session, which is a conversation of several traces.
+    #[must_use = "give it to `score`"]
     pub fn session(mut self, session: impl Into<Cow<'static, str>>) -> Self {
         self.session = Some(text(session));
         self
     }
 
     /// Judges a run over a dataset.
+    #[must_use = "give it to `score`"]
     pub fn dataset_run(mut self, run: impl Into<Cow<'static, str>>) -> Self {
         self.dataset_run = Some(text(run));
         self
     }
 
     /// Says why.
+    #[must_use = "give it to `score`"]
     pub fn comment(mut self, comment: impl Into<Cow<'static, str>>) -> Self {
         self.comment = Some(text(comment));
         self
     }
 
     /// Adds an entry to the metadata; a key stands once, and `None` leaves it as it is.
+    #[must_use = "give it to `score`"]
     pub fn metadata(mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Self {
         self.put_metadata(text(key), value.into());
         self
     }
 
     /// Sets the environment. Defaults to that of the trace attributes where it is given.
+    #[must_use = "give it to `score`"]
     pub fn environment(mut self, environment: impl Into<Cow<'static, str>>) -> Self {
         self.environment = Some(text(environment));
         self
@@ -184,12 +197,14 @@ impl Score {
 
     /// Names the score config that the value obeys. A value that the config does not allow is
     /// dropped by the server without a word.
+    #[must_use = "give it to `score`"]
     pub fn config_id(mut self, config: impl Into<Cow<'static, str>>) -> Self {
         self.config_id = Some(text(config));
         self
     }
 
     /// Names the annotation queue that it comes from.
+    #[must_use = "give it to `score`"]
     pub fn queue_id(mut self, queue: impl Into<Cow<'static, str>>) -> Self {
         self.queue_id = Some(text(queue));
         self
@@ -216,12 +231,14 @@ impl Score {
     /// }
     /// # Ok::<_, o11y_core::ScoreError>(())
     /// ```
+    #[must_use = "give it to `score`"]
     pub fn id(mut self, id: impl Into<Cow<'static, str>>) -> Self {
         self.id = Some(text(id));
         self
     }
 
     /// Sets when it was judged, to the millisecond. Defaults to the moment of the constructor.
+    #[must_use = "give it to `score`"]
     pub fn timestamp(mut self, timestamp: SystemTime) -> Self {
         self.timestamp = timestamp;
         self

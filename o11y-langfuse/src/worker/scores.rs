@@ -300,3 +300,6 @@ impl Scores {
         lane.queue.settle(score.content_bytes());
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ use crate::{
 
 /// Answers by a script, then always with 200, and keeps how large the bodies were.
 struct Scripted {
-    script: VecDeque<Answer>,
+    script: VecDeque<Reply>,
     sent: Arc<Mutex<Vec<Vec<u8>>>>,
     /// If there is one: a request waits for a word from here before it is answered.
     gate: Option<Receiver<()>>,
@@ -30,12 +30,12 @@ impl Transport for Scripted {
         if let Some(gate) = &self.gate {
             gate.recv().unwrap();
         }
-        let answer = self.script.pop_front().unwrap_or_else(|| status(200));
-        answer.into()
+        let reply = self.script.pop_front();
+        reply.unwrap_or_else(|| status(200).into())
     }
 }
 
-fn status(status: u16) -> Answer {
+pub(super) fn status(status: u16) -> Answer {
     Answer::Status {
         status,
         retry_after: None,
@@ -54,18 +54,32 @@ impl Transport for Panicking {
     }
 }
 
-struct Rig {
-    shared: Arc<Shared>,
+pub(super) fn config() -> Config {
+    let mut config = Langfuse::builder()
+        .public_key("pk")
+        .secret_key("sk")
+        .export_interval(Duration::ZERO)
+        .queue_size(64)
+        .batch_size(32)
+        .gzip(false)
+        .build()
+        .unwrap();
+    config.first_backoff = Duration::ZERO;
+    config
+}
+
+pub(super) struct Rig {
+    pub(super) shared: Arc<Shared>,
     commands: Sender<Command>,
     sent: Arc<Mutex<Vec<Vec<u8>>>>,
     thread: thread::JoinHandle<()>,
 }
 
 impl Rig {
-    fn new(script: impl IntoIterator<Item = Answer>, gate: Option<Receiver<()>>) -> Self {
+    fn new(script: impl IntoIterator<Item = impl Into<Reply>>, gate: Option<Receiver<()>>) -> Self {
         let sent = Arc::default();
         let transport = Scripted {
-            script: script.into_iter().collect(),
+            script: script.into_iter().map(Into::into).collect(),
             sent: Arc::clone(&sent),
             gate,
         };
@@ -75,17 +89,8 @@ impl Rig {
         }
     }
 
-    fn over(transport: impl Transport + 'static) -> Self {
-        let mut config = Langfuse::builder()
-            .public_key("pk")
-            .secret_key("sk")
-            .export_interval(Duration::ZERO)
-            .queue_size(64)
-            .batch_size(32)
-            .gzip(false)
-            .build()
-            .unwrap();
-        config.first_backoff = Duration::ZERO;
+    pub(super) fn over(transport: impl Transport + 'static) -> Self {
+        let config = config();
         let shared = Arc::new(Shared::new(&config));
         let (commands, received) = unbounded();
         let worker = Worker::new(
@@ -114,7 +119,7 @@ impl Rig {
         }
     }
 
-    fn flush(&self) {
+    pub(super) fn flush(&self) {
         let (done, answer) = bounded(1);
         let accepted = self.shared.accepted();
         self.commands
@@ -123,7 +128,7 @@ impl Rig {
         answer.recv().unwrap();
     }
 
-    fn end(self, timeout: Duration) -> Arc<Shared> {
+    pub(super) fn end(self, timeout: Duration) -> Arc<Shared> {
         let (done, answer) = bounded(1);
         let deadline = Instant::now() + timeout;
         self.shared.close();
@@ -136,7 +141,7 @@ impl Rig {
     }
 }
 
-const LONG: Duration = Duration::from_secs(20);
+pub(super) const LONG: Duration = Duration::from_secs(20);
 
 #[test]
 fn a_request_that_the_server_fails_on_is_given_up_after_eight_attempts() {

@@ -58,7 +58,13 @@ impl Rig {
             "{stats}; arrived: {}",
             arrived.len()
         );
-        assert_eq!(stats.requests, self.receiver.requests().len() as u64);
+        let requests = self.receiver.requests();
+        let of_spans = requests
+            .iter()
+            .filter(|request| request.path.ends_with("/traces"));
+        let of_spans = of_spans.count() as u64;
+        assert_eq!(stats.requests, of_spans);
+        assert_eq!(stats.scores().requests, requests.len() as u64 - of_spans);
         stats
     }
 

@@ -1,0 +1,162 @@
+//! Scores on the worker, with a transport that judges each of them: no network and no waiting.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+};
+
+use o11y_core::{Score, TraceId};
+use proptest::prelude::*;
+use serde_json::{Value as Json, json};
+
+use super::*;
+use crate::{
+    stats::ScoreStats,
+    verdict::Answer,
+    worker::tests::{LONG, Rig, status},
+};
+
+/// Answers each request with the next status of a script, then with 207. A 207 finds fault with
+/// the scores named `bad`, as the next status of another script says.
+struct Judge {
+    statuses: VecDeque<u16>,
+    of_bad: VecDeque<u16>,
+    seen: Arc<Mutex<Vec<Vec<String>>>>,
+}
+
+impl Transport for Judge {
+    fn send(&mut self, request: Request<'_>, _deadline: Instant) -> Reply {
+        let body: Json = serde_json::from_slice(request.bytes).unwrap();
+        let events = body["batch"].as_array().cloned().unwrap_or_default();
+        let ids = events.iter().map(|event| event["id"].to_string());
+        self.seen.lock().unwrap().push(ids.collect());
+        match self.statuses.pop_front() {
+            None | Some(207) => {}
+            Some(0) => return Answer::Nothing.into(),
+            Some(code) => return status(code).into(),
+        }
+        let code = self.of_bad.pop_front().unwrap_or(201);
+        let bad = events
+            .iter()
+            .filter(|event| event["body"]["name"] == "bad" && code != 201);
+        let errors: Vec<_> = bad
+            .map(|event| json!({ "id": event["id"], "status": code }))
+            .collect();
+        Reply {
+            body: json!({ "errors": errors }).to_string().into_bytes(),
+            ..status(207).into()
+        }
+    }
+}
+
+/// Gives so many good scores and a bad one, and returns what became of them and what each request
+/// carried.
+fn judged(good: usize, statuses: &[u16], of_bad: &[u16]) -> (ScoreStats, Vec<Vec<String>>) {
+    let seen = Arc::default();
+    let rig = Rig::over(Judge {
+        statuses: statuses.iter().copied().collect(),
+        of_bad: of_bad.iter().copied().collect(),
+        seen: Arc::clone(&seen),
+    });
+    for name in std::iter::repeat_n("good", good).chain(["bad"]) {
+        let score = Score::numeric(name, 1.0).trace(TraceId::random()).id("i");
+        rig.shared.scores.queue.push(Envelope::new(&score, None));
+    }
+    rig.flush();
+    let stats = rig.end(LONG).stats();
+    assert!(stats.is_balanced(), "{stats}");
+    (*stats.scores(), std::mem::take(&mut *seen.lock().unwrap()))
+}
+
+#[test]
+fn a_score_that_the_server_fails_on_is_given_up_after_eight_attempts_alone() {
+    let (stats, seen) = judged(3, &[], &[500; 20]);
+
+    assert_eq!(stats.delivered, 3);
+    assert_eq!(stats.lost.get(LossReason::RetriesExhausted), 1);
+    assert_eq!((stats.requests, stats.retries), (8, 7));
+    assert_eq!(seen[0].len(), 4);
+    assert!(seen[1..].iter().all(|ids| ids[..] == seen[0][3..]));
+}
+
+#[test]
+fn a_server_that_is_busy_with_a_score_gets_it_for_as_long_as_it_takes() {
+    let (stats, seen) = judged(0, &[], &[429; 50]);
+
+    assert_eq!((stats.delivered, stats.requests), (1, 51));
+    assert!(seen.iter().all(|ids| *ids == seen[0]));
+}
+
+#[test]
+fn failures_at_the_request_and_at_a_score_in_it_count_together() {
+    let (stats, _seen) = judged(1, &[500, 500, 500, 500], &[500; 20]);
+
+    assert_eq!(stats.delivered, 1);
+    assert_eq!(stats.lost.get(LossReason::RetriesExhausted), 1);
+    assert_eq!(stats.requests, 8);
+}
+
+#[test]
+fn an_absent_server_is_tried_for_ever_with_the_same_scores() {
+    let (stats, seen) = judged(4, &[0; 100], &[]);
+
+    assert_eq!((stats.delivered, stats.requests), (5, 101));
+    assert!(seen.iter().all(|ids| *ids == seen[0]));
+}
+
+#[test]
+fn no_request_carries_more_than_a_hundred_scores_or_its_share_of_bytes() {
+    let rig = Rig::over(Judge {
+        statuses: VecDeque::new(),
+        of_bad: VecDeque::new(),
+        seen: Arc::default(),
+    });
+    let lane = &rig.shared.scores;
+    let mut scores = Scores {
+        cap: BATCH_SIZE,
+        ..Scores::new(&crate::worker::tests::config(), lane, 1, Instant::now())
+    };
+    let push = |comment: String| {
+        let score = Score::numeric("n", 1.0).session("s").comment(comment);
+        Envelope::new(&score, None)
+    };
+
+    let held = Lane::new([1_000, usize::MAX], [1_000, usize::MAX]);
+    (0..250).for_each(|_| held.queue.push(push(String::new())));
+    scores.fill(&held);
+    assert_eq!(scores.parts.pop().unwrap().scores.len(), 100);
+
+    let held = Lane::new([1_000, usize::MAX], [1_000, usize::MAX]);
+    (0..4).for_each(|_| held.queue.push(push("x".repeat(400_000))));
+    scores.content = 0;
+    scores.fill(&held);
+    let parts: Vec<_> = scores.parts.iter().map(|part| part.scores.len()).collect();
+    assert_eq!(parts, [1, 2], "the third goes by itself, after the two");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever the server answers, every score is accounted for, and none that was taken is sent
+    /// again.
+    #[test]
+    fn any_script_of_answers_settles_every_score(
+        statuses in proptest::collection::vec(
+            proptest::sample::select(
+                &[0, 200, 207, 400, 401, 404, 408, 410, 413, 422, 429, 500, 503][..],
+            ),
+            0..30,
+        ),
+        of_bad in proptest::collection::vec(
+            proptest::sample::select(&[201, 400, 401, 413, 429, 500, 503][..]),
+            0..20,
+        ),
+        good in 0_usize..150,
+    ) {
+        let (stats, seen) = judged(good, &statuses, &of_bad);
+
+        prop_assert_eq!(stats.accepted, good as u64 + 1);
+        prop_assert_eq!(stats.waiting, 0);
+        prop_assert_eq!(stats.requests, seen.len() as u64);
+    }
+}
