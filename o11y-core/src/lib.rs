@@ -38,6 +38,7 @@
 //! | | |
 //! |---|---|
 //! | nothing is switched on | closures run, spans record nothing, events still reach subscribers |
+//! | a score is not acceptable | an error says what is; nothing is emitted |
 //! | a closure panics | its span ends with status error and the message, and the panic goes on |
 //! | a streamed answer ends, fails or is dropped | its call ends there: answered, failed or cancelled, with what came of the answer |
 //! | a value is too long, too deep or too many | it is cut, says so, and is counted: [`Observability::limited`] |

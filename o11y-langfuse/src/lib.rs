@@ -1,4 +1,4 @@
-//! Exports [`o11y_core`]'s spans to Langfuse.
+//! Exports [`o11y_core`]'s spans and scores to Langfuse.
 //!
 //! ```no_run
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -33,7 +33,28 @@
 //! | a span ends after that | counted as `after_shutdown` |
 //! | a variable is wrong | [`init`] says which, and what it should look like |
 //!
-//! Every span is accounted for, see [`Stats`]. The library prints nothing: what must be noticed
+//! # Scores
+//!
+//! What [`o11y_core::score()`] is given goes the same way, in a lane of its own: up to 16,384 wait,
+//! the oldest make room, and the same thread sends them by the hundred. The server judges each by
+//! itself: one that it fails on is sent again alone, one that it refuses is lost alone. A server
+//! without the endpoint for batches gets them one by one; it then keeps its own time for them. A
+//! mask does not apply to scores: comments and texts go out as they are.
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let telemetry = o11y_langfuse::init()?;
+//! o11y_core::Context::with_span("answer", |_span| {
+//!     o11y_core::score(o11y_core::Score::numeric("accuracy", 0.95))
+//! })?;
+//! println!("{}", telemetry.stats().scores());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Accounts
+//!
+//! Every span and every score is accounted for, see [`Stats`]. The library prints nothing: what must be noticed
 //! is said once through the `log` facade.
 //!
 //! # Environment
