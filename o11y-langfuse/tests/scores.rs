@@ -1,5 +1,6 @@
 //! Scores over real sockets: what arrives, what is sent again, what is lost under which reason.
 //! Every row and every test checks the figures to the last one.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::{
     collections::BTreeSet,
@@ -10,7 +11,8 @@ use std::{
 };
 
 use o11y_core::{
-    Context, Event, FlushError, Score, TraceAttributes, TraceId, attributes, event, events, score,
+    Context, Event, FlushError, Score, TraceAttributes, TraceId, Value, attributes, event, events,
+    score,
 };
 use o11y_langfuse::{
     Langfuse, LossReason, ScoreStats,
@@ -367,12 +369,12 @@ fn another_thread_scores_a_trace_by_what_its_id_was_made_from() {
     let rig = Rig::new(|builder| builder);
 
     Context::in_trace(TraceId::from_seed("order-17")).run(|| make(1));
-    thread::spawn(|| {
-        let accuracy = Score::numeric("accuracy", 1.0).trace(TraceId::from_seed("order-17"));
-        score(accuracy).unwrap();
-    })
-    .join()
-    .unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let accuracy = Score::numeric("accuracy", 1.0).trace(TraceId::from_seed("order-17"));
+            score(accuracy).unwrap();
+        });
+    });
     rig.telemetry.flush(LONG).unwrap();
 
     let score = &rig.receiver.scores()[0];
@@ -548,7 +550,7 @@ fn lost_scores_are_announced_on_the_bus() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let hearing = Arc::clone(&heard);
     let _subscription = events().subscribe("observability.*", move |event: &Event| {
-        let count = |key| event.attribute(key).and_then(|value| value.as_i64());
+        let count = |key| event.attribute(key).and_then(Value::as_i64);
         let told = (event.name().to_owned(), count("lost"), count("rejected"));
         hearing.lock().unwrap().push(told);
     });
