@@ -212,9 +212,9 @@ fn a_batch_that_is_lost_is_logged_under_its_reason() {
         logged_by(worker),
         [
             "WARN https://cloud.langfuse.com answered with status 400; this is said once until \
-             spans are delivered again",
+             a request succeeds",
             "WARN 1 spans were lost: 1 rejected",
-            "INFO spans are being delivered to https://cloud.langfuse.com again",
+            "INFO https://cloud.langfuse.com takes what it is sent again",
         ]
     );
 }
