@@ -68,6 +68,45 @@ pub const ERROR_TYPE: &str = "error.type";
 /// The causes of what went wrong, the nearest first, as JSON text.
 pub const ERROR_SOURCES: &str = "error.sources";
 
+/// The module that an event tells of.
+pub const MODULE_NAME: &str = "module.name";
+/// What that module promises: the name of its signature.
+pub const MODULE_SIGNATURE: &str = "module.signature";
+/// Whether it succeeded.
+pub const MODULE_SUCCESS: &str = "module.success";
+
+/// Who optimises.
+pub const OPTIMIZER: &str = "optimization.optimizer";
+/// The number of the trial.
+pub const OPTIMIZATION_TRIAL: &str = "optimization.trial";
+/// What the trial scored.
+pub const OPTIMIZATION_SCORE: &str = "optimization.score";
+/// The best score so far.
+pub const OPTIMIZATION_BEST_SCORE: &str = "optimization.best_score";
+/// What was tried.
+pub const OPTIMIZATION_PARAMETERS: &str = "optimization.parameters";
+
+/// What is measured: `accuracy`, `relevance`.
+pub const EVALUATION_METRIC: &str = "gen_ai.evaluation.name";
+/// What it came to.
+pub const EVALUATION_SCORE: &str = "gen_ai.evaluation.score.value";
+/// Why.
+pub const EVALUATION_EXPLANATION: &str = "gen_ai.evaluation.explanation";
+/// Who evaluates, or what is evaluated.
+pub const EVALUATOR: &str = "evaluation.evaluator";
+/// The data set that the examples are from.
+pub const EVALUATION_DATASET: &str = "evaluation.dataset";
+/// The id of the example.
+pub const EVALUATION_EXAMPLE: &str = "evaluation.example";
+/// Whether it passed.
+pub const EVALUATION_PASSED: &str = "evaluation.passed";
+/// How many examples there were.
+pub const EVALUATION_TOTAL_EXAMPLES: &str = "evaluation.total_examples";
+/// How many of them passed.
+pub const EVALUATION_PASSED_EXAMPLES: &str = "evaluation.passed_examples";
+/// What else there is to say of the evaluation.
+pub const EVALUATION_METADATA: &str = "evaluation.metadata";
+
 /// The id of the request that is served.
 pub const REQUEST_ID: &str = "request.id";
 /// Milliseconds since that request began.

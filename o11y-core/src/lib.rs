@@ -90,6 +90,7 @@ mod telemetry;
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 mod text;
+mod typed;
 mod usage;
 mod value;
 
@@ -121,6 +122,7 @@ pub use self::{
     sink::{Ended, FlushError, Sink},
     span::{IntoSpanSpec, Span, SpanSpec},
     telemetry::Telemetry,
+    typed::{EvaluationEvent, LlmEvent, ModuleEvent, OptimizationEvent, OptimizationPhase},
     usage::{Cost, InclusiveUsage, Usage},
     value::{Value, ValueRef},
 };
