@@ -53,6 +53,9 @@
 //!
 //! * `macros`: the attribute `#[observe]`, which makes a function a span.
 //! * `testing`: records what a test does, and shows it as a tree: module `testing`.
+//! * `evaluators`: six small evaluators that return scores, such as exact match and similarity,
+//!   in the module `evaluators`.
+//! * `testing`: records what a test does, and shows it as a tree, see [`testing`].
 //! * `http`: `HeaderMap` of the `http` crate as a carrier of a trace, see [`Propagation`].
 //! * `stream`: `Context::generation_stream`, for answers that come as a `Stream` of chunks.
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -65,6 +68,9 @@ mod bus;
 mod clock;
 mod context;
 mod emit;
+#[cfg(feature = "evaluators")]
+#[cfg_attr(docsrs, doc(cfg(feature = "evaluators")))]
+pub mod evaluators;
 mod event;
 mod fan_out;
 mod generation;

@@ -114,6 +114,13 @@ impl Score {
         }
     }
 
+    /// Gives it another name, such as one of your own to what an evaluator returned. Langfuse calls
+    /// a correction `output` all the same.
+    pub fn named(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.name = text(name);
+        self
+    }
+
     /// Judges that trace, which may be another process's. Defaults to the current trace.
     #[must_use = "give it to `score`"]
     pub fn trace(mut self, trace: TraceId) -> Self {
