@@ -51,13 +51,11 @@
 //!
 //! None is on by default.
 //!
-//! * `macros`: the attribute `#[observe]`, which makes a function a span.
-//! * `testing`: records what a test does, and shows it as a tree: module `testing`.
-//! * `evaluators`: six small evaluators that return scores, such as exact match and similarity,
-//!   in the module `evaluators`.
-//! * `testing`: records what a test does, and shows it as a tree, see [`testing`].
+//! * `evaluators`: six small functions that return scores, such as exact match and similarity.
 //! * `http`: `HeaderMap` of the `http` crate as a carrier of a trace, see [`Propagation`].
+//! * `macros`: the attribute `#[observe]`, which makes a function a span.
 //! * `stream`: `Context::generation_stream`, for answers that come as a `Stream` of chunks.
+//! * `testing`: records what a test does, and shows it as a tree.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "macros")]
