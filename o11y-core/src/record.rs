@@ -33,6 +33,7 @@ pub struct Record {
     pub(crate) observation: ObservationType,
     pub(crate) level: Level,
     pub(crate) status: Status,
+    pub(crate) parent_is_remote: bool,
 }
 
 /// How an operation ended, in OpenTelemetry's words.
@@ -62,6 +63,7 @@ impl Record {
             observation: ObservationType::Span,
             level: Level::Default,
             status: Status::Unset,
+            parent_is_remote: false,
         }
     }
 
@@ -81,6 +83,13 @@ impl Record {
     #[must_use]
     pub fn parent_id(&self) -> Option<SpanId> {
         self.parent_id.given()
+    }
+
+    /// Whether the span around it is another process's: it is the first of this one then.
+    #[must_use]
+    #[inline]
+    pub fn parent_is_remote(&self) -> bool {
+        self.parent_is_remote
     }
 
     /// What was done.

@@ -82,6 +82,7 @@ pub enum ValueRef<'a> {
 impl Value {
     /// Looks at the value.
     #[must_use]
+    #[inline]
     pub fn as_ref(&self) -> ValueRef<'_> {
         match &self.0 {
             Repr::Text(text) => ValueRef::Text(text),

@@ -10,8 +10,12 @@ use crate::{
     },
     encode::Resource,
     error::ConfigError,
+    filter::Filter,
+    mask::{Mask, Privacy},
     retry,
 };
+
+mod content;
 
 /// Where the configuration of an exporter begins.
 #[derive(Debug)]
@@ -55,8 +59,12 @@ pub struct LangfuseBuilder {
     pub(crate) gzip: Option<bool>,
     pub(crate) sample_rate: Option<f64>,
     pub(crate) service_name: Option<String>,
+    pub(crate) service_version: Option<String>,
     pub(crate) environment: Option<String>,
     pub(crate) release: Option<String>,
+    pub(crate) capture_content: Option<bool>,
+    pub(crate) mask: Option<Mask>,
+    pub(crate) filter: Option<Filter>,
     /// Set if the environment switches telemetry off, with the reason.
     pub(crate) off: Option<String>,
 }
@@ -145,6 +153,12 @@ impl LangfuseBuilder {
         self
     }
 
+    /// The version of this service: that of every trace that names no other. Defaults to none.
+    pub fn service_version(mut self, version: impl Into<String>) -> Self {
+        self.service_version = Some(version.into());
+        self
+    }
+
     /// The environment of all traces that name no other: lower-case letters, digits, `-` and `_`,
     /// at most 40, not starting with `langfuse`. Defaults to the server's `default`.
     pub fn environment(mut self, environment: impl Into<String>) -> Self {
@@ -206,9 +220,15 @@ impl LangfuseBuilder {
             first_backoff: retry::FIRST,
             resource: Resource {
                 service_name: self.service_name,
+                service_version: self.service_version,
                 environment: self.environment,
                 release: self.release,
             },
+            privacy: Privacy {
+                captures_content: self.capture_content.unwrap_or(true),
+                mask: self.mask,
+            },
+            filter: self.filter,
         })
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
-use crate::encode::Resource;
+use crate::{encode::Resource, filter::Filter, mask::Privacy};
 
 pub use self::host::Host;
 
@@ -81,6 +81,8 @@ pub struct Config {
     /// No setting: tests wait for less.
     pub(crate) first_backoff: Duration,
     pub(crate) resource: Resource,
+    pub(crate) privacy: Privacy,
+    pub(crate) filter: Option<Filter>,
 }
 
 impl Config {

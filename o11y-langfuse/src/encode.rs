@@ -6,13 +6,24 @@ use o11y_core::{Anchor, Record};
 
 use self::{
     attribute::AttributeWriter,
+    redact::Redactor,
     wire::{LENGTH_BYTES, Writer, padded_length},
 };
+use crate::mask::Privacy;
 
 mod attribute;
 mod first_token;
-mod observation;
+mod instant;
+mod key;
+mod metadata;
+mod name;
+mod redact;
+mod span;
+mod tokens;
+mod trace;
 mod wire;
+
+pub(crate) use self::name::environment;
 
 /// Fields of the request, from the OTLP definition 1.5.
 const RESOURCE_SPANS: u32 = 1;
@@ -32,6 +43,7 @@ const SCOPE_NAME_TEXT: &str = "o11y-langfuse";
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Resource {
     pub(crate) service_name: Option<String>,
+    pub(crate) service_version: Option<String>,
     pub(crate) environment: Option<String>,
     pub(crate) release: Option<String>,
 }
@@ -49,10 +61,11 @@ pub(crate) struct Batch {
     first_span: usize,
     /// Where each span ends.
     ends: Vec<usize>,
+    redactor: Redactor,
 }
 
 impl Batch {
-    pub(crate) fn new(resource: &Resource) -> Self {
+    pub(crate) fn new(resource: &Resource, privacy: &Privacy) -> Self {
         let mut buffer = Vec::new();
         let mut writer = Writer {
             buffer: &mut buffer,
@@ -65,6 +78,7 @@ impl Batch {
         };
         for (key, text) in [
             ("service.name", &resource.service_name),
+            ("service.version", &resource.service_version),
             ("langfuse.environment", &resource.environment),
             ("langfuse.release", &resource.release),
         ] {
@@ -88,6 +102,7 @@ impl Batch {
             resource_spans,
             scope_spans,
             ends: Vec::new(),
+            redactor: Redactor::new(privacy.clone()),
         }
     }
 
@@ -107,10 +122,15 @@ impl Batch {
         let mut writer = Writer {
             buffer: &mut self.buffer,
         };
-        let span = writer.begin(SPANS);
-        observation::write(&mut writer, record, anchor);
-        writer.end(span);
+        let message = writer.begin(SPANS);
+        span::write(&mut writer, record, anchor, &mut self.redactor);
+        writer.end(message);
         self.ends.push(self.buffer.len());
+    }
+
+    /// How many pieces of content could not be masked since the last call.
+    pub(crate) fn take_masking_failures(&mut self) -> u64 {
+        self.redactor.take_failures()
     }
 
     /// How many spans there are.

@@ -2,16 +2,20 @@
 //!
 #![doc = include_str!("env.md")]
 
-use std::{str::FromStr, time::Duration};
-
 use crate::{
     builder::{Langfuse, LangfuseBuilder},
     config::{
-        Host, LONGEST_DURATION,
+        Host,
         check::{check_environment, check_key},
     },
+    encode,
     error::ConfigError,
 };
+
+use self::{resource::Resource, variable::Environment};
+
+mod resource;
+mod variable;
 
 /// Where the official SDKs look for a release, in their order.
 const RELEASE: [&str; 11] = [
@@ -46,17 +50,6 @@ pub(crate) fn builder() -> Result<LangfuseBuilder, ConfigError> {
     let look_up =
         |name: &str| std::env::var_os(name).map(|text| text.to_string_lossy().into_owned());
     read(&Environment { look_up: &look_up })
-}
-
-/// An environment that can be looked up; tests bring their own.
-struct Environment<'a> {
-    look_up: &'a dyn Fn(&str) -> Option<String>,
-}
-
-/// A variable that is set.
-struct Variable {
-    name: &'static str,
-    text: String,
 }
 
 fn read(environment: &Environment<'_>) -> Result<LangfuseBuilder, ConfigError> {
@@ -119,8 +112,17 @@ fn read(environment: &Environment<'_>) -> Result<LangfuseBuilder, ConfigError> {
         check_environment(name.name, &name.text)?;
         builder.environment = Some(name.text);
     }
+    let resource = Resource::parse(&text(&["OTEL_RESOURCE_ATTRIBUTES"]).unwrap_or_default());
+    let named = resource.environment.as_deref();
+    if builder.environment.is_none() {
+        // Set for all of a company's services, so it is fitted rather than refused.
+        let fitting = named.and_then(encode::environment);
+        builder.environment = fitting.map(Into::into);
+    }
     builder.release = text(&RELEASE);
-    builder.service_name = text(&["OTEL_SERVICE_NAME"]);
+    builder.service_name = text(&["OTEL_SERVICE_NAME"]).or(resource.service_name);
+    builder.service_version = resource.service_version;
+    builder.capture_content = captures_content(environment)?;
     Ok(builder)
 }
 
@@ -129,6 +131,7 @@ fn switched_off(environment: &Environment<'_>) -> Result<Option<String>, ConfigE
     let switch = environment.first(&[
         "O11Y_DISABLE_OBSERVABILITY",
         "LANGFUSE_TRACING_ENABLED",
+        "OTEL_SDK_DISABLED",
         "DSPY_DISABLE_OBSERVABILITY",
     ]);
     let Some(switch) = switch else {
@@ -138,69 +141,29 @@ fn switched_off(environment: &Environment<'_>) -> Result<Option<String>, ConfigE
     Ok((switch.truth()? != enables).then(|| format!("{} is {}", switch.name, switch.text)))
 }
 
-impl Environment<'_> {
-    /// The first of `names` that is set and not empty.
-    fn first(&self, names: &[&'static str]) -> Option<Variable> {
-        names.iter().find_map(|name| {
-            let text = (self.look_up)(name).filter(|text| !text.is_empty())?;
-            Some(Variable { name, text })
-        })
-    }
-
-    fn count(&self, names: &[&'static str]) -> Result<Option<usize>, ConfigError> {
-        self.first(names)
-            .map(|variable| variable.count())
-            .transpose()
-    }
-
-    fn seconds(&self, names: &[&'static str]) -> Result<Option<Duration>, ConfigError> {
-        self.first(names)
-            .map(|variable| variable.seconds())
-            .transpose()
-    }
-}
-
-impl Variable {
-    fn count(&self) -> Result<usize, ConfigError> {
-        self.parse(
-            |count: &usize| (1..=u32::MAX as usize).contains(count),
-            "a whole number of spans of at least 1, such as `100`",
-        )
-    }
-
-    fn seconds(&self) -> Result<Duration, ConfigError> {
-        let seconds: f64 = self.parse(
-            |seconds| (0.0..=LONGEST_DURATION.as_secs_f64()).contains(seconds),
-            "seconds, whole or not, such as `5` or `0.5`",
-        )?;
-        Ok(Duration::from_secs_f64(seconds))
-    }
-
-    fn truth(&self) -> Result<bool, ConfigError> {
-        match self.text.trim().to_ascii_lowercase().as_str() {
-            "true" | "1" | "yes" | "on" => Ok(true),
-            "false" | "0" | "no" | "off" => Ok(false),
-            _ => Err(self.refused("`true` or `false`")),
-        }
-    }
-
-    fn parse<T: FromStr>(
-        &self,
-        is_allowed: impl FnOnce(&T) -> bool,
-        expected: &'static str,
-    ) -> Result<T, ConfigError> {
-        let parsed = self.text.trim().parse().ok();
-        parsed
-            .filter(is_allowed)
-            .ok_or_else(|| self.refused(expected))
-    }
-
-    fn refused(&self, expected: &'static str) -> ConfigError {
-        ConfigError::Invalid {
-            name: self.name.into(),
-            problem: format!("is {:?}", self.text),
-            expected,
-        }
+/// Whether content is captured, if a variable says so. That of the GenAI conventions knows more than
+/// yes and no: there are no events here that content could stand on instead of the span.
+fn captures_content(environment: &Environment<'_>) -> Result<Option<bool>, ConfigError> {
+    let switch = environment.first(&[
+        "O11Y_CAPTURE_CONTENT",
+        "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
+    ]);
+    let Some(switch) = switch else {
+        return Ok(None);
+    };
+    let is_convention = switch.name != "O11Y_CAPTURE_CONTENT";
+    match switch.text.trim().to_ascii_uppercase().as_str() {
+        "SPAN_ONLY" | "SPAN_AND_EVENT" if is_convention => Ok(Some(true)),
+        "NO_CONTENT" | "EVENT_ONLY" if is_convention => Ok(Some(false)),
+        _ if is_convention => switch
+            .truth()
+            .or_else(|_refused| {
+                Err(switch.refused(
+                    "`true`, `false`, `SPAN_ONLY`, `SPAN_AND_EVENT`, `EVENT_ONLY` or `NO_CONTENT`",
+                ))
+            })
+            .map(Some),
+        _ => switch.truth().map(Some),
     }
 }
 

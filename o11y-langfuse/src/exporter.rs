@@ -1,7 +1,7 @@
 //! The handle: hands spans and scores to the worker, starts it, and asks it to flush or to end.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -12,6 +12,7 @@ use o11y_core::{Ended, Event, FlushError, Observability, Score, Sink};
 use crate::{
     config::{Config, LONGEST_DURATION},
     error::ConfigError,
+    filter::Filter,
     inbox::{Command, Ending, Inbox, Ticket},
     lane::Lane,
     latch::Latch,
@@ -36,6 +37,7 @@ pub(crate) struct Exporter {
     sample_rate: f64,
     /// Of scores that name no other.
     environment: Option<String>,
+    filter: Option<Filter>,
     commands: Sender<Command>,
     /// Taken by the first shutdown.
     running: Mutex<Option<Running>>,
@@ -78,6 +80,7 @@ impl Exporter {
             shared,
             sample_rate: config.sample_rate,
             environment: config.resource.environment.clone(),
+            filter: config.filter.clone(),
             commands,
             running: Mutex::new(Some(Running {
                 thread,
@@ -164,6 +167,12 @@ impl Sink for Exporter {
     }
 
     fn on_end(&self, ended: Ended<'_>) {
+        if let Some(filter) = &self.filter
+            && !filter.keeps(ended.record())
+        {
+            self.shared.filtered.fetch_add(1, Ordering::Relaxed); // it guards nothing
+            return;
+        }
         self.hand_over(&self.shared.spans, ended.take());
     }
 

@@ -28,6 +28,7 @@ pub(crate) struct Figures {
     pub(crate) retries: u64,
     pub(crate) bytes_sent: u64,
     pub(crate) last_status: Option<u16>,
+    pub(crate) masking_failures: u64,
 }
 
 impl<T: Item> Lane<T> {
@@ -105,6 +106,7 @@ impl<T: Item> Lane<T> {
             retries: entries.retries,
             bytes_sent: entries.bytes_sent,
             last_status: entries.last_status,
+            masking_failures: entries.masking_failures,
         }
     }
 

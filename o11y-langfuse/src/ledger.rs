@@ -32,6 +32,8 @@ pub(crate) struct Entries {
     pub(crate) retries: u64,
     pub(crate) bytes_sent: u64,
     pub(crate) last_status: Option<u16>,
+    /// Pieces of content that the program's mask could not deal with.
+    pub(crate) masking_failures: u64,
     /// Set when a shutdown gave up on the worker: what it reports later no longer counts.
     closed: bool,
 }
@@ -74,6 +76,12 @@ impl Ledger {
         entries.retries += u64::from(is_retry);
         entries.bytes_sent += bytes as u64;
         entries.last_status = status.or(entries.last_status);
+    }
+
+    pub(crate) fn note_masking_failures(&self, failures: u64) {
+        if failures > 0 {
+            self.open().masking_failures += failures;
+        }
     }
 
     /// Counts everything in hand as lost, for good: a call that cannot be cut may still end well,

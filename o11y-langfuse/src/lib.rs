@@ -76,6 +76,7 @@ mod encode;
 mod env;
 mod error;
 mod exporter;
+mod filter;
 mod flush;
 mod gzip;
 mod inbox;
@@ -87,6 +88,7 @@ mod ledger;
 pub mod local;
 #[cfg(test)]
 mod logged;
+mod mask;
 mod queue;
 mod retry;
 mod schedule;
@@ -104,6 +106,7 @@ pub use self::{
     builder::{Langfuse, LangfuseBuilder},
     config::{Config, Host},
     error::{ApiError, ConfigError},
+    mask::{Content, Masked},
     stats::{LossReason, Losses, ScoreStats, Stats},
     telemetry::{Telemetry, init},
 };

@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     /// Where chance comes from.
     pub(crate) seed: u64,
     pub(crate) worker: OnceLock<ThreadId>,
+    /// Spans that the program's filter left out.
+    pub(crate) filtered: AtomicU64,
 }
 
 impl Shared {
@@ -45,6 +47,7 @@ impl Shared {
             not_sampled: AtomicU64::new(0),
             seed: RandomState::new().hash_one(0),
             worker: OnceLock::new(),
+            filtered: AtomicU64::new(0),
         }
     }
 
@@ -96,6 +99,7 @@ impl Shared {
     pub(crate) fn stats(&self) -> Stats {
         let not_sampled = self.not_sampled.load(Ordering::Relaxed);
         let scores = ScoreStats::new(self.scores.figures(), not_sampled);
-        Stats::new(self.spans.figures(), scores)
+        let filtered = self.filtered.load(Ordering::Relaxed); // a counter that guards nothing
+        Stats::new(self.spans.figures(), filtered, scores)
     }
 }

@@ -164,11 +164,16 @@ pub struct Stats {
     pub bytes_sent: u64,
     /// The HTTP status of the latest answer; none before the first.
     pub last_status: Option<u16>,
+    /// Spans that [`filter`](crate::LangfuseBuilder::filter) left out: not accepted, and no loss.
+    pub filtered: u64,
+    /// Pieces of content that [`mask`](crate::LangfuseBuilder::mask) failed on and that were
+    /// hidden.
+    pub masking_failures: u64,
     scores: ScoreStats,
 }
 
 impl Stats {
-    pub(crate) fn new(spans: Figures, scores: ScoreStats) -> Self {
+    pub(crate) fn new(spans: Figures, filtered: u64, scores: ScoreStats) -> Self {
         let Figures {
             accepted,
             delivered,
@@ -178,6 +183,7 @@ impl Stats {
             retries,
             bytes_sent,
             last_status,
+            masking_failures,
         } = spans;
         Self {
             accepted,
@@ -188,6 +194,8 @@ impl Stats {
             retries,
             bytes_sent,
             last_status,
+            filtered,
+            masking_failures,
             scores,
         }
     }

@@ -100,6 +100,12 @@ impl Context {
 
 /// A point as text.
 impl Context {
+    /// Whether the span here is another process's.
+    pub(crate) fn is_remote(&self) -> bool {
+        let mailbox = self.mailbox.as_ref();
+        mailbox.is_some_and(|mailbox| Arc::ptr_eq(mailbox, &SEALED))
+    }
+
     /// What to tell a callee, so that its spans become children of the span at this point; none
     /// outside of any.
     ///

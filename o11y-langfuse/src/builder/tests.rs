@@ -20,6 +20,8 @@ fn defaults_are_as_documented() {
     assert_eq!(config.timeout, Duration::from_secs(10));
     assert_eq!(config.shutdown_timeout, Duration::from_secs(10));
     assert!(config.gzip);
+    assert!(config.privacy.captures_content && config.privacy.mask.is_none());
+    assert!(config.filter.is_none());
 }
 
 #[test]

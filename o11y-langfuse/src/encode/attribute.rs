@@ -3,9 +3,12 @@
 //! Langfuse's server takes maps, bytes, nulls and empty arrays for something else, so none is ever
 //! written.
 
-use o11y_core::{Cost, Usage, ValueRef};
+use o11y_core::ValueRef;
 
-use super::wire::{Writer, varint_len};
+use super::{
+    tokens::{MAX_SAFE_INTEGER, cost_json, usage_json},
+    wire::{Writer, varint_len},
+};
 
 /// Fields of `KeyValue` and `AnyValue`, from the OTLP definition 1.5.
 const KEY: u32 = 1;
@@ -34,8 +37,13 @@ impl AttributeWriter<'_, '_> {
 
     pub(super) fn text_prefixed(&mut self, prefix: &str, key: &str, text: &str) {
         let any = 1 + varint_len(text.len() as u64) + text.len();
-        self.begin(prefix, key, any);
-        self.writer.bytes(ANY_STRING, text.as_bytes());
+        self.key(prefix, key, any);
+        self.writer.heads((VALUE, any), (ANY_STRING, text.len()));
+        self.writer.buffer.extend_from_slice(text.as_bytes());
+    }
+
+    pub(super) fn truth(&mut self, key: &str, yes: bool) {
+        self.put(key, ValueRef::Bool(yes));
     }
 
     /// A list of texts; an empty one is left out, because the server reads it as a text.
@@ -62,6 +70,10 @@ impl AttributeWriter<'_, '_> {
     pub(super) fn put_prefixed(&mut self, prefix: &str, key: &str, value: ValueRef<'_>) {
         match value {
             ValueRef::Text(text) => self.text_prefixed(prefix, key, text),
+            // JavaScript, in which the server is written, would round it.
+            ValueRef::Int(number) if number.unsigned_abs() > MAX_SAFE_INTEGER => {
+                self.text_prefixed(prefix, key, &number.to_string());
+            }
             ValueRef::Int(number) => {
                 let number = number.cast_unsigned();
                 self.begin(prefix, key, 1 + varint_len(number));
@@ -75,7 +87,7 @@ impl AttributeWriter<'_, '_> {
                 self.begin(prefix, key, 2);
                 self.writer.number(ANY_BOOL, u64::from(yes));
             }
-            ValueRef::Usage(usage) => self.text_prefixed(prefix, key, &usage_json(usage)),
+            ValueRef::Usage(usage) => self.text_prefixed(prefix, key, &usage_json(usage, None)),
             ValueRef::Cost(cost) => self.text_prefixed(prefix, key, &cost_json(cost)),
             // Nothing is not written; a kind of value that is not known here is none.
             _ => {}
@@ -84,31 +96,18 @@ impl AttributeWriter<'_, '_> {
 
     /// Writes everything up to the value, whose `AnyValue` takes `any` bytes.
     fn begin(&mut self, prefix: &str, key: &str, any: usize) {
+        self.key(prefix, key, any);
+        self.writer.head(VALUE, any);
+    }
+
+    #[inline]
+    fn key(&mut self, prefix: &str, key: &str, any: usize) {
         let key_len = prefix.len() + key.len();
         let length = 1 + varint_len(key_len as u64) + key_len + 1 + varint_len(any as u64) + any;
-        self.writer.tag(self.field, 2);
-        self.writer.varint(length as u64);
-        self.writer.tag(KEY, 2);
-        self.writer.varint(key_len as u64);
-        self.writer.buffer.extend_from_slice(prefix.as_bytes());
+        self.writer.heads((self.field, length), (KEY, key_len));
+        if !prefix.is_empty() {
+            self.writer.buffer.extend_from_slice(prefix.as_bytes());
+        }
         self.writer.buffer.extend_from_slice(key.as_bytes());
-        self.writer.tag(VALUE, 2);
-        self.writer.varint(any as u64);
     }
-}
-
-/// Tokens as Langfuse reads them: whole numbers in disjoint classes, and their total.
-fn usage_json(usage: &Usage) -> String {
-    let mut details: serde_json::Map<_, _> = usage
-        .classes()
-        .filter(|(_, tokens)| *tokens > 0)
-        .map(|(class, tokens)| (class.to_owned(), tokens.into()))
-        .collect();
-    details.insert("total".to_owned(), usage.total().into());
-    serde_json::Value::Object(details).to_string()
-}
-
-/// Money as Langfuse reads it: a JSON number in dollars, under the one key that traces sum up.
-fn cost_json(cost: Cost) -> String {
-    serde_json::json!({ "total": cost.to_usd() }).to_string()
 }

@@ -34,7 +34,7 @@ fn spans(request: ExportTraceServiceRequest) -> Vec<Span> {
 }
 
 fn encoded(record: &Record) -> Span {
-    let mut batch = Batch::new(&Resource::default());
+    let mut batch = Batch::new(&Resource::default(), &Privacy::default());
     batch.push(record, &Anchor::now());
     spans(decoded(&mut batch, 0..1)).remove(0)
 }
@@ -263,10 +263,11 @@ fn what_an_event_says_of_usage_and_model_is_metadata_only() {
 fn the_resource_says_who_sends() {
     let resource = Resource {
         service_name: Some("shop".into()),
+        service_version: Some("1.2.3".into()),
         environment: Some("test".into()),
         release: None,
     };
-    let mut batch = Batch::new(&resource);
+    let mut batch = Batch::new(&resource, &Privacy::default());
 
     let request = decoded(&mut batch, 0..0);
 
@@ -281,6 +282,7 @@ fn the_resource_says_who_sends() {
         table([
             ("langfuse.environment", "test"),
             ("service.name", "shop"),
+            ("service.version", "1.2.3"),
             ("telemetry.sdk.language", "rust"),
             ("telemetry.sdk.name", "o11y"),
             ("telemetry.sdk.version", version),
@@ -296,7 +298,7 @@ fn the_resource_says_who_sends() {
 #[test]
 fn any_run_of_spans_makes_a_request_and_the_middle_is_by_bytes() {
     let sizes = [10, 10, 10, 1_000, 10];
-    let mut batch = Batch::new(&Resource::default());
+    let mut batch = Batch::new(&Resource::default(), &Privacy::default());
     let anchor = Anchor::now();
     for size in sizes {
         let spec = SpanSpec::new("sized").input("x".repeat(size));
@@ -319,7 +321,7 @@ fn any_run_of_spans_makes_a_request_and_the_middle_is_by_bytes() {
 
 #[test]
 fn a_cleared_batch_starts_anew() {
-    let mut batch = Batch::new(&Resource::default());
+    let mut batch = Batch::new(&Resource::default(), &Privacy::default());
     let anchor = Anchor::now();
     for _ in 0..2 {
         batch.clear();

@@ -48,9 +48,40 @@ impl Writer<'_> {
     }
 
     pub(super) fn bytes(&mut self, field: u32, bytes: &[u8]) {
-        self.tag(field, 2);
-        self.varint(bytes.len() as u64);
+        self.head(field, bytes.len());
         self.buffer.extend_from_slice(bytes);
+    }
+
+    /// What stands before content of that length.
+    #[inline]
+    pub(super) fn head(&mut self, field: u32, length: usize) {
+        let tag = field << 3 | 2;
+        match (u8::try_from(tag), u8::try_from(length)) {
+            // Both take a byte nearly always, and are written at once.
+            (Ok(tag @ ..0x80), Ok(length @ ..0x80)) => {
+                self.buffer.extend_from_slice(&[tag, length]);
+            }
+            _ => {
+                self.varint(u64::from(tag));
+                self.varint(length as u64);
+            }
+        }
+    }
+
+    /// What stands before a message that begins with a field of its own.
+    #[inline]
+    pub(super) fn heads(&mut self, outer: (u32, usize), inner: (u32, usize)) {
+        let [outer_tag, inner_tag] = [outer, inner].map(|(field, _)| field << 3 | 2);
+        let bytes = [outer_tag as usize, outer.1, inner_tag as usize, inner.1];
+        // Everything takes a byte nearly always, and all is written at once.
+        if bytes.iter().all(|byte| *byte < 0x80) {
+            #[expect(clippy::cast_possible_truncation, reason = "less than 0x80")]
+            let bytes = bytes.map(|byte| byte as u8);
+            self.buffer.extend_from_slice(&bytes);
+        } else {
+            self.head(outer.0, outer.1);
+            self.head(inner.0, inner.1);
+        }
     }
 
     /// Text; an empty one is the default and is left out.
@@ -70,11 +101,22 @@ impl Writer<'_> {
         self.varint(value);
     }
 
+    #[inline]
     pub(super) fn tag(&mut self, field: u32, wire_type: u32) {
         self.varint(u64::from(field << 3 | wire_type));
     }
 
-    pub(super) fn varint(&mut self, mut value: u64) {
+    /// A number takes a byte nearly always.
+    #[inline]
+    pub(super) fn varint(&mut self, value: u64) {
+        match u8::try_from(value) {
+            Ok(byte @ ..0x80) => self.buffer.push(byte),
+            _ => self.long_varint(value),
+        }
+    }
+
+    #[inline(never)]
+    fn long_varint(&mut self, mut value: u64) {
         while value >= 0x80 {
             #[expect(
                 clippy::cast_possible_truncation,

@@ -1,5 +1,7 @@
 //! Which variable wins, and what a wrong one is told.
 
+use std::time::Duration;
+
 use super::*;
 
 fn builder(variables: &[(&str, &str)]) -> Result<LangfuseBuilder, ConfigError> {
@@ -211,4 +213,100 @@ fn what_is_set_on_the_builder_wins_over_the_environment() {
             (seconds(60), "1".to_owned()),
         )
     );
+}
+
+#[test]
+fn the_release_is_looked_for_where_the_official_sdks_look() {
+    for pair in RELEASE.windows(2) {
+        let both = [(pair[0], "first"), (pair[1], "second")];
+
+        assert_eq!(builder(&both).unwrap().release.as_deref(), Some("first"));
+        assert_eq!(
+            builder(&both[1..]).unwrap().release.as_deref(),
+            Some("second")
+        );
+    }
+}
+
+#[test]
+fn the_deployment_names_service_version_and_environment() {
+    let deployment = (
+        "OTEL_RESOURCE_ATTRIBUTES",
+        "service.name=shop,service.version=1.2.3,deployment.environment.name=Prod EU",
+    );
+
+    let read = builder(&[deployment]).unwrap();
+    assert_eq!(read.service_name.as_deref(), Some("shop"));
+    assert_eq!(read.service_version.as_deref(), Some("1.2.3"));
+    assert_eq!(read.environment.as_deref(), Some("prod-eu"));
+
+    let ours = [
+        deployment,
+        ("OTEL_SERVICE_NAME", "till"),
+        ("LANGFUSE_TRACING_ENVIRONMENT", "test"),
+    ];
+    let read = builder(&ours).unwrap();
+    assert_eq!(read.service_name.as_deref(), Some("till"));
+    assert_eq!(read.environment.as_deref(), Some("test"));
+    assert!(read.public_key("pk").secret_key("sk").build().is_ok());
+}
+
+#[test]
+fn content_is_captured_unless_a_variable_says_no() {
+    let convention = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT";
+    let captures = |variables: &[_]| builder(variables).map(|read| read.capture_content);
+
+    assert_eq!(captures(&[]).unwrap(), None);
+    for (name, text, expected) in [
+        ("O11Y_CAPTURE_CONTENT", "false", false),
+        ("O11Y_CAPTURE_CONTENT", "true", true),
+        (convention, "false", false),
+        (convention, "True", true),
+        (convention, "no_content", false),
+        (convention, "EVENT_ONLY", false),
+        (convention, "SPAN_ONLY", true),
+        (convention, "SPAN_AND_EVENT", true),
+    ] {
+        assert_eq!(captures(&[(name, text)]).unwrap(), Some(expected), "{text}");
+    }
+    let both = [("O11Y_CAPTURE_CONTENT", "true"), (convention, "false")];
+    assert_eq!(captures(&both).unwrap(), Some(true));
+    assert!(refusal(&[(convention, "some")]).contains("`NO_CONTENT`"));
+    assert!(refusal(&[("O11Y_CAPTURE_CONTENT", "SPAN_ONLY")]).contains("`true` or `false`"));
+}
+
+#[test]
+fn the_switch_of_opentelemetry_switches_off_too() {
+    let off = |variables: &[_]| builder(variables).unwrap().off;
+
+    assert!(off(&[("OTEL_SDK_DISABLED", "true")]).is_some());
+    assert_eq!(off(&[("OTEL_SDK_DISABLED", "false")]), None);
+}
+
+#[test]
+fn exactly_the_documented_variables_are_looked_at() {
+    let asked = std::cell::RefCell::new(std::collections::BTreeSet::new());
+    let look_up = |name: &str| {
+        asked.borrow_mut().insert(name.to_owned());
+        None
+    };
+
+    assert!(read(&Environment { look_up: &look_up }).is_ok());
+
+    let is_name = |text: &&str| {
+        let is_allowed = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+        text.contains('_') && text.bytes().all(is_allowed)
+    };
+    let (table, _) = include_str!("../env.md").split_once("\n\n").unwrap();
+    let documented: std::collections::BTreeSet<_> = table
+        .lines()
+        .skip(2)
+        .filter_map(|row| row.split('|').nth(2))
+        .flat_map(|cell| cell.split('`'))
+        .filter(is_name)
+        .map(str::to_owned)
+        .collect();
+    let asked = asked.into_inner();
+    assert_eq!(asked, documented);
+    assert!(!asked.iter().any(|name| name.contains("OTLP")));
 }

@@ -2,7 +2,10 @@
 //! the attributes that an exporter like ours sends. Adapters for particular frameworks (Vercel,
 //! `LiveKit`, Logfire, genkit and others) are left out.
 
+mod content;
+mod legacy;
 mod metadata;
+mod model;
 mod tokens;
 
 use serde_json::Value as Json;
@@ -26,17 +29,22 @@ pub(crate) struct Source {
 pub(crate) fn interpret(source: Source) -> Observation {
     let attributes = &source.attributes;
     let text = |keys: &[&str]| first_text(attributes, keys);
-    let (input, output) = input_and_output(attributes);
+    let (input, output) = content::input_and_output(attributes);
+    let kind = kind(attributes);
 
     Observation {
-        name: text(&["gen_ai.tool.name"]).unwrap_or(source.span_name),
-        kind: kind(attributes).to_owned(),
+        legacy_losses: legacy::losses(attributes, kind, &source.span_name),
+        name: text(&["gen_ai.tool.name", "genkit:name", "logfire.msg"])
+            .unwrap_or(source.span_name),
+        kind: kind.to_owned(),
         level: level(attributes, source.status_is_error).to_owned(),
         status_message: text(&["langfuse.observation.status_message"])
             .or_else(|| Some(source.status_message).filter(|message| !message.is_empty())),
         input,
         output,
         model: tokens::model(attributes),
+        model_parameters: model::parameters(attributes),
+        prompt: model::prompt(attributes, kind),
         usage: tokens::usage(attributes),
         cost: tokens::cost(attributes),
         completion_start_time: text(&["langfuse.observation.completion_start_time"])
@@ -115,6 +123,17 @@ fn kind(attributes: &Attributes) -> &str {
     if let Some(kind) = text("langfuse.observation.type").filter(|kind| KINDS.contains(kind)) {
         return kind;
     }
+    match text("openinference.span.kind") {
+        Some("LLM") => return "generation",
+        Some("CHAIN") => return "chain",
+        Some("RETRIEVER") => return "retriever",
+        Some("EMBEDDING") => return "embedding",
+        Some("AGENT") => return "agent",
+        Some("TOOL") => return "tool",
+        Some("GUARDRAIL") => return "guardrail",
+        Some("EVALUATOR") => return "evaluator",
+        _ => {}
+    }
     match text("gen_ai.operation.name") {
         Some("chat" | "completion" | "text_completion" | "generate_content" | "generate") => {
             "generation"
@@ -140,43 +159,6 @@ fn level(attributes: &Attributes, status_is_error: bool) -> &'static str {
         _ if status_is_error => "ERROR",
         _ => "DEFAULT",
     }
-}
-
-/// Both come from the same place: the first pair of keys of which either is present.
-fn input_and_output(attributes: &Attributes) -> (Option<String>, Option<String>) {
-    let pair = |input: &str, output: &str| {
-        let text = |key: &str| attributes.get(key).map(ToString::to_string);
-        Some((text(input), text(output))).filter(|pair| *pair != (None, None))
-    };
-    let prefixed = || {
-        let pair = (
-            below(attributes, "gen_ai.prompt"),
-            below(attributes, "gen_ai.completion"),
-        );
-        Some(pair).filter(|pair| *pair != (None, None))
-    };
-
-    pair("langfuse.observation.input", "langfuse.observation.output")
-        .or_else(|| pair("input.value", "output.value"))
-        .or_else(|| pair("input", "output"))
-        .or_else(prefixed)
-        .or_else(|| pair("gen_ai.input.messages", "gen_ai.output.messages"))
-        .or_else(|| pair("gen_ai.tool.call.arguments", "gen_ai.tool.call.result"))
-        .unwrap_or_default()
-}
-
-/// The attribute itself or an object of all that start with it: how `gen_ai.prompt.name` takes
-/// the input over. The server also nests the keys, which is left out here.
-fn below(attributes: &Attributes, prefix: &str) -> Option<String> {
-    if let Some(value) = attributes.get(prefix) {
-        return Some(value.to_string());
-    }
-    let object: serde_json::Map<_, _> = attributes
-        .iter()
-        .filter_map(|(key, value)| Some((key.strip_prefix(prefix)?, value)))
-        .map(|(key, value)| (key.trim_start_matches('.').to_owned(), value.to_json()))
-        .collect();
-    (!object.is_empty()).then(|| Json::Object(object).to_string())
 }
 
 fn tags(attributes: &Attributes) -> Vec<String> {

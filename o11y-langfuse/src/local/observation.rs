@@ -35,6 +35,10 @@ pub struct Observation {
     pub output: Option<String>,
     /// The model that answered, or else the one that was asked.
     pub model: Option<String>,
+    /// The parameters of the model call, as text.
+    pub model_parameters: BTreeMap<String, String>,
+    /// The name and version of the prompt that a generation is linked to.
+    pub prompt: Option<(String, u16)>,
     /// Tokens by class, as sent: a missing `total` is not filled in here, but by
     /// [`total_tokens`](Self::total_tokens).
     pub usage: BTreeMap<String, u64>,
@@ -74,6 +78,9 @@ pub struct Observation {
     pub status_is_error: bool,
     /// Whether it is marked as the first span of this application below a foreign parent.
     pub app_root: bool,
+    /// What the server's older write path, which checks types strictly, would not have kept because
+    /// of an attribute: this observation, or what it says of its trace. Empty is good.
+    pub legacy_losses: Vec<&'static str>,
 }
 
 impl Observation {

@@ -44,7 +44,7 @@ impl Spans {
                 now,
             ),
             backoff: Backoff::new(config.first_backoff, seed),
-            batch: Batch::new(&config.resource),
+            batch: Batch::new(&config.resource, &config.privacy),
             gzip: config.gzip.then(Gzip::new),
             scratch: Vec::new(),
             cap: config.batch_size.cap(),
@@ -84,6 +84,8 @@ impl Spans {
             self.content += record.content_bytes();
             batch.push(&record, &anchor);
         }
+        let failures = batch.take_masking_failures();
+        lane.ledger.note_masking_failures(failures);
     }
 
     /// Sends the batch, in parts where the server or the size asks for it, and settles every span.

@@ -37,6 +37,8 @@ pub(super) fn collect(attributes: &Attributes, keys: &[&str]) -> BTreeMap<String
             }
         }
     }
+    // JavaScript takes an assignment to it for something else, and the value is gone.
+    collected.remove("__proto__");
     collected
 }
 

@@ -308,3 +308,76 @@ fn the_frame_of_an_agent_has_neither_model_nor_tokens_nor_cost() {
         (None, 0, 0)
     );
 }
+
+#[test]
+fn parameters_come_from_one_object_or_from_the_request() {
+    let request = ("gen_ai.request.temperature", AttributeValue::Double(0.5));
+    let explicit = (
+        "langfuse.observation.model.parameters",
+        text(r#"{"top_p":1,"stop":["a"],"tier":"flex"}"#),
+    );
+
+    let stored = observe(&[
+        request.clone(),
+        ("gen_ai.request.model", text("m")),
+        ("gen_ai.request.stream", AttributeValue::Bool(true)),
+    ]);
+    assert_eq!(stored.model_parameters["temperature"], "0.5");
+    assert_eq!(stored.model_parameters["stream"], "true");
+    assert_eq!(stored.model_parameters.len(), 2);
+
+    let stored = observe(&[request, explicit]);
+    assert_eq!(stored.model_parameters["stop"], r#"["a"]"#);
+    assert_eq!(stored.model_parameters["tier"], "flex");
+    assert_eq!(stored.model_parameters.len(), 3);
+}
+
+#[test]
+fn a_prompt_is_linked_by_name_and_a_whole_number_on_generations_only() {
+    let link = |kind: &str, version: AttributeValue| {
+        observe(&[
+            ("langfuse.observation.type", text(kind)),
+            ("langfuse.observation.prompt.name", text("greeting")),
+            ("langfuse.observation.prompt.version", version),
+        ])
+        .prompt
+    };
+
+    assert_eq!(
+        link("generation", AttributeValue::Int(3)),
+        Some(("greeting".to_owned(), 3))
+    );
+    assert_eq!(link("generation", text("3")), None);
+    assert_eq!(link("generation", AttributeValue::Int(65_536)), None);
+    assert_eq!(link("span", AttributeValue::Int(3)), None);
+}
+
+#[test]
+fn the_older_write_path_drops_what_its_schema_does_not_know() {
+    let losses = |pairs: &[(&str, AttributeValue)]| observe(pairs).legacy_losses;
+    let time = "langfuse.observation.completion_start_time";
+
+    assert!(losses(&[(time, text("2026-02-03T04:05:06.7Z"))]).is_empty());
+    for (key, value) in [
+        (time, text("yesterday")),
+        (time, AttributeValue::Int(7)),
+        ("langfuse.version", AttributeValue::Int(2)),
+        ("langfuse.trace.name", text(&"x".repeat(1_001))),
+        ("langfuse.observation.status_message", AttributeValue::Bool(true)),
+        ("langfuse.observation.model.parameters", text("1")),
+    ] {
+        assert_eq!(losses(&[(key, value)]), [key]);
+    }
+    let kind = ("langfuse.observation.type", text("generation"));
+    let name = "langfuse.observation.prompt.name";
+    assert_eq!(losses(&[kind, (name, text("greeting"))]), [name]);
+}
+
+#[test]
+fn keys_of_other_tools_are_taken_for_input() {
+    for key in ["prompt", "input", "input.value", "tool_arguments", "mlflow.spanInputs"] {
+        let stored = observe(&[(key, text("taken")), ("gen_ai.input.messages", text("[]"))]);
+
+        assert_eq!(stored.input.as_deref(), Some("taken"), "{key}");
+    }
+}
