@@ -151,19 +151,15 @@ fn captures_content(environment: &Environment<'_>) -> Result<Option<bool>, Confi
     let Some(switch) = switch else {
         return Ok(None);
     };
-    let is_convention = switch.name != "O11Y_CAPTURE_CONTENT";
+    if switch.name == "O11Y_CAPTURE_CONTENT" {
+        return switch.truth().map(Some);
+    }
     match switch.text.trim().to_ascii_uppercase().as_str() {
-        "SPAN_ONLY" | "SPAN_AND_EVENT" if is_convention => Ok(Some(true)),
-        "NO_CONTENT" | "EVENT_ONLY" if is_convention => Ok(Some(false)),
-        _ if is_convention => switch
-            .truth()
-            .or_else(|_refused| {
-                Err(switch.refused(
-                    "`true`, `false`, `SPAN_ONLY`, `SPAN_AND_EVENT`, `EVENT_ONLY` or `NO_CONTENT`",
-                ))
-            })
-            .map(Some),
-        _ => switch.truth().map(Some),
+        "TRUE" | "SPAN_ONLY" | "SPAN_AND_EVENT" => Ok(Some(true)),
+        "FALSE" | "NO_CONTENT" | "EVENT_ONLY" => Ok(Some(false)),
+        _ => Err(switch.refused(
+            "`true`, `false`, `SPAN_ONLY`, `SPAN_AND_EVENT`, `EVENT_ONLY` or `NO_CONTENT`",
+        )),
     }
 }
 

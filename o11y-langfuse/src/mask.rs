@@ -95,9 +95,7 @@ type Change = dyn Fn(Content<'_>) -> Result<Option<String>, Failed> + Send + Syn
 pub(crate) struct Mask(Arc<Change>);
 
 impl Mask {
-    pub(crate) fn new<M: Masked>(
-        mask: impl Fn(Content<'_>) -> M + Send + Sync + 'static,
-    ) -> Self {
+    pub(crate) fn new<M: Masked>(mask: impl Fn(Content<'_>) -> M + Send + Sync + 'static) -> Self {
         Self(Arc::new(move |content| mask(content).into_text()))
     }
 
@@ -131,7 +129,6 @@ impl Default for Privacy {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,6 +154,9 @@ mod tests {
     fn debug_output_shows_no_content() {
         let shown = format!("{:?}", Content::new("key", "the secret"));
 
-        assert!(shown.contains("key") && !shown.contains("secret"), "{shown}");
+        assert!(
+            shown.contains("key") && !shown.contains("secret"),
+            "{shown}"
+        );
     }
 }

@@ -71,7 +71,7 @@ fn without_a_mask_the_secret_is_sent() {
     let rig = Rig::new(|builder| builder);
     work();
 
-    assert_eq!(everything(&sent(&rig)).matches(SECRET).count() > 10, true);
+    assert!(everything(&sent(&rig)).matches(SECRET).count() > 10);
 }
 
 #[test]

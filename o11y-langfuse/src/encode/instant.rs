@@ -37,7 +37,11 @@ fn after_fraction(text: &str) -> &str {
     match text.strip_prefix('.') {
         Some(fraction) => {
             let rest = fraction.trim_start_matches(|digit: char| digit.is_ascii_digit());
-            if rest.len() == fraction.len() { text } else { rest }
+            if rest.len() == fraction.len() {
+                text
+            } else {
+                rest
+            }
         }
         None => text,
     }

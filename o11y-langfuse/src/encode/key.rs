@@ -118,10 +118,9 @@ impl Kind {
             "operation.name" => Self::Operation,
             "conversation.id" => Self::Conversation,
             "tool.name" => Self::ToolName,
-            "input.messages"
-            | "output.messages"
-            | "tool.call.arguments"
-            | "tool.call.result" => Self::Messages,
+            "input.messages" | "output.messages" | "tool.call.arguments" | "tool.call.result" => {
+                Self::Messages
+            }
             "provider.name"
             | "system"
             | "response.id"

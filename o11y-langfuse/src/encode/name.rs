@@ -52,7 +52,9 @@ pub(super) fn plain(text: &str) -> Cow<'_, str> {
     if lows == 0 && rest.iter().all(|byte| *byte >= b' ') {
         text.into()
     } else {
-        let kept = text.chars().filter(|character| !character.is_ascii_control());
+        let kept = text
+            .chars()
+            .filter(|character| !character.is_ascii_control());
         kept.collect::<String>().into()
     }
 }

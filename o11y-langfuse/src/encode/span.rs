@@ -40,8 +40,14 @@ const PROMPT_VERSION: &str = "langfuse.observation.prompt.version";
 
 /// Where the GenAI conventions have input and output, in the server's order.
 const MESSAGES: [(Side, [&str; 2]); 2] = [
-    (Side::Input, ["gen_ai.input.messages", "gen_ai.tool.call.arguments"]),
-    (Side::Output, ["gen_ai.output.messages", "gen_ai.tool.call.result"]),
+    (
+        Side::Input,
+        ["gen_ai.input.messages", "gen_ai.tool.call.arguments"],
+    ),
+    (
+        Side::Output,
+        ["gen_ai.output.messages", "gen_ai.tool.call.result"],
+    ),
 ];
 
 /// Operations whose model, tokens and cost the server discards, whatever says them.
@@ -94,6 +100,7 @@ struct Pen<'a, 'w, 'b> {
 
 /// What was met on the way and is looked at as a whole when all keys are known.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "four notes, each of its own")]
 struct Seen {
     usage: bool,
     cost: bool,
@@ -140,11 +147,10 @@ impl Pen<'_, '_, '_> {
             Kind::Content if self.redactor.captures_content() => self.content(key, value),
             Kind::Content => {}
             Kind::StatusMessage => self.status_message(key, value),
-            Kind::Name => self.attributes.put(key, value),
             Kind::Conversation => self.name(key, value),
             Kind::Convention => self.content(key, value),
             Kind::Operation if self.is_discarding(value) => self.metadata(key, value),
-            Kind::Operation => self.attributes.put(key, value),
+            Kind::Name | Kind::Operation => self.attributes.put(key, value),
             Kind::ToolName if self.record.observation() == ObservationType::Tool => {
                 self.name(key, value);
             }
@@ -411,7 +417,9 @@ fn write_status(writer: &mut Writer<'_>, record: &Record, message: Option<&str>)
     if code == STATUS_ERROR {
         writer.text(
             STATUS_MESSAGE,
-            message.or_else(|| record.status_message()).unwrap_or_default(),
+            message
+                .or_else(|| record.status_message())
+                .unwrap_or_default(),
         );
     }
     writer.number(STATUS_CODE, code);

@@ -155,9 +155,9 @@ impl Told {
             (None, Some(fitting)) => fitting,
             (None, None) => [parts[0] > input, parts[1] > output],
         };
-        let rest = |side: usize| match beside[side] {
-            true => whole[side],
-            false => whole[side].saturating_sub(parts[side]),
+        let rest = |side: usize| {
+            let inside = if beside[side] { 0 } else { parts[side] };
+            whole[side].saturating_sub(inside)
         };
         Usage::new()
             .input(rest(0))
@@ -187,7 +187,9 @@ fn whole(number: f64) -> Option<u64> {
         clippy::cast_precision_loss,
         reason = "it is whole and within what the integer holds"
     )]
-    let whole = (0.0..=MAX_SAFE_INTEGER as f64).contains(&number).then_some(number as u64);
+    let whole = (0.0..=MAX_SAFE_INTEGER as f64)
+        .contains(&number)
+        .then_some(number as u64);
     whole.filter(|_| number.fract() == 0.0)
 }
 
@@ -195,7 +197,10 @@ fn whole(number: f64) -> Option<u64> {
 fn dollars(value: ValueRef<'_>) -> Option<Cost> {
     let dollars = match value {
         ValueRef::Cost(cost) => return Some(cost),
-        #[expect(clippy::cast_precision_loss, reason = "nobody has spent that many dollars")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "nobody has spent that many dollars"
+        )]
         ValueRef::Int(number) => number as f64,
         ValueRef::Float(number) => number,
         ValueRef::Text(text) => text.trim().parse().ok()?,
@@ -228,7 +233,10 @@ pub(super) fn usage_json(usage: &Usage, total: Option<u64>) -> String {
 /// has the twelve decimal places of `Cost`, which are those that the server stores.
 pub(super) fn cost_json(cost: Cost) -> String {
     const PER_DOLLAR: u64 = 1_000_000_000_000;
-    let (dollars, rest) = (cost.picodollars() / PER_DOLLAR, cost.picodollars() % PER_DOLLAR);
+    let (dollars, rest) = (
+        cost.picodollars() / PER_DOLLAR,
+        cost.picodollars() % PER_DOLLAR,
+    );
     let mut json = String::with_capacity(40);
     json.push_str("{\"total\":");
     push_number(&mut json, dollars);
@@ -250,7 +258,6 @@ fn push_number(text: &mut String, mut number: u64) {
     let mut start = MAX_DIGITS;
     loop {
         start -= 1;
-        #[expect(clippy::cast_possible_truncation, reason = "a digit")]
         let digit = b'0' + (number % 10) as u8;
         digits[start] = digit;
         number /= 10;
@@ -261,6 +268,14 @@ fn push_number(text: &mut String, mut number: u64) {
     text.push_str(str::from_utf8(&digits[start..]).unwrap_or_default()); // digits are ASCII
 }
 
+/// Keys by which a provider's own usage object is known.
+const PROVIDERS: [&str; 4] = [
+    "prompt_tokens",
+    "completion_tokens",
+    "input_tokens",
+    "output_tokens",
+];
+
 /// What the server would understand of a usage object that somebody wrote as text; none if nothing.
 ///
 /// Langfuse's own classes are taken as they are. A provider's object is made disjoint: the server
@@ -269,18 +284,14 @@ pub(super) fn usage_of_text(text: &str) -> Option<String> {
     let Json::Object(told) = serde_json::from_str(text).ok()? else {
         return None;
     };
-    const PROVIDERS: [&str; 4] = [
-        "prompt_tokens",
-        "completion_tokens",
-        "input_tokens",
-        "output_tokens",
-    ];
     if PROVIDERS.iter().any(|key| told.contains_key(*key)) {
         return usage_of_provider(&told);
     }
     let classes: Map<_, _> = told
         .into_iter()
-        .filter_map(|(class, tokens)| Some((class, count_of(&tokens)?.min(MAX_SAFE_INTEGER).into())))
+        .filter_map(|(class, tokens)| {
+            Some((class, count_of(&tokens)?.min(MAX_SAFE_INTEGER).into()))
+        })
         .collect();
     (!classes.is_empty()).then(|| Json::Object(classes).to_string())
 }

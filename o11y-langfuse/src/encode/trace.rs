@@ -31,7 +31,10 @@ pub(super) fn write_trace(
     if let Some(environment) = trace.get_environment().and_then(environment) {
         attributes.text("langfuse.environment", &environment);
     }
-    attributes.texts("langfuse.trace.tags", trace.tags().filter(|tag| !tag.is_empty()));
+    attributes.texts(
+        "langfuse.trace.tags",
+        trace.tags().filter(|tag| !tag.is_empty()),
+    );
     for (key, text) in trace.metadata_entries() {
         let masked = redactor.change_below(TRACE_METADATA, key, ValueRef::Text(text));
         let text = within_limit(masked.as_deref().unwrap_or(text));

@@ -56,15 +56,12 @@ impl Writer<'_> {
     #[inline]
     pub(super) fn head(&mut self, field: u32, length: usize) {
         let tag = field << 3 | 2;
-        match (u8::try_from(tag), u8::try_from(length)) {
-            // Both take a byte nearly always, and are written at once.
-            (Ok(tag @ ..0x80), Ok(length @ ..0x80)) => {
-                self.buffer.extend_from_slice(&[tag, length]);
-            }
-            _ => {
-                self.varint(u64::from(tag));
-                self.varint(length as u64);
-            }
+        // Both take a byte nearly always, and are written at once.
+        if let (Ok(tag @ ..0x80), Ok(length @ ..0x80)) = (u8::try_from(tag), u8::try_from(length)) {
+            self.buffer.extend_from_slice(&[tag, length]);
+        } else {
+            self.varint(u64::from(tag));
+            self.varint(length as u64);
         }
     }
 

@@ -294,7 +294,8 @@ fn exactly_the_documented_variables_are_looked_at() {
     assert!(read(&Environment { look_up: &look_up }).is_ok());
 
     let is_name = |text: &&str| {
-        let is_allowed = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+        let is_allowed =
+            |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
         text.contains('_') && text.bytes().all(is_allowed)
     };
     let (table, _) = include_str!("../env.md").split_once("\n\n").unwrap();

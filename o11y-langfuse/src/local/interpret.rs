@@ -34,8 +34,7 @@ pub(crate) fn interpret(source: Source) -> Observation {
 
     Observation {
         legacy_losses: legacy::losses(attributes, kind, &source.span_name),
-        name: text(&["gen_ai.tool.name", "genkit:name", "logfire.msg"])
-            .unwrap_or(source.span_name),
+        name: text(&["gen_ai.tool.name", "genkit:name", "logfire.msg"]).unwrap_or(source.span_name),
         kind: kind.to_owned(),
         level: level(attributes, source.status_is_error).to_owned(),
         status_message: text(&["langfuse.observation.status_message"])

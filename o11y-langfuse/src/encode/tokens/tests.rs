@@ -63,7 +63,11 @@ fn old_and_new_names_of_one_class_count_once() {
 
 #[test]
 fn a_larger_total_than_the_classes_make_up_is_believed() {
-    let usage = told(&[("input_tokens", 10), ("output_tokens", 5), ("total_tokens", 40)]);
+    let usage = told(&[
+        ("input_tokens", 10),
+        ("output_tokens", 5),
+        ("total_tokens", 40),
+    ]);
 
     assert_eq!(usage, r#"{"input":10,"output":5,"total":40}"#);
 }
@@ -110,7 +114,14 @@ fn a_cost_always_has_a_total() {
         cost(r#"{"total_cost":1}"#).as_deref(),
         Some(r#"{"total":1.0}"#)
     );
-    for nothing in ["{}", "-1", "NaN", "dear", r#"{"total":-1}"#, r#"{"total":null}"#] {
+    for nothing in [
+        "{}",
+        "-1",
+        "NaN",
+        "dear",
+        r#"{"total":-1}"#,
+        r#"{"total":null}"#,
+    ] {
         assert_eq!(cost(nothing), None, "{nothing}");
     }
 }

@@ -7,7 +7,10 @@ use crate::local::value::Attributes;
 /// Pairs of keys that come before the keys by prefix, in the server's order.
 const PAIRS: [(&str, &str); 9] = [
     ("langfuse.observation.input", "langfuse.observation.output"),
-    ("gcp.vertex.agent.llm_request", "gcp.vertex.agent.llm_response"),
+    (
+        "gcp.vertex.agent.llm_request",
+        "gcp.vertex.agent.llm_response",
+    ),
     ("prompt", "all_messages_events"),
     ("lk.input_text", "lk.response.text"),
     ("mlflow.spanInputs", "mlflow.spanOutputs"),

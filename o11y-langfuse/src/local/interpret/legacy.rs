@@ -18,7 +18,11 @@ const TEXTS: [&str; 4] = [
 
 /// The keys because of which something is lost.
 pub(super) fn losses(attributes: &Attributes, kind: &str, span_name: &str) -> Vec<&'static str> {
-    let is_text = |key: &str| attributes.get(key).is_none_or(|value| value.as_str().is_some());
+    let is_text = |key: &str| {
+        attributes
+            .get(key)
+            .is_none_or(|value| value.as_str().is_some())
+    };
     let mut losses: Vec<_> = TEXTS.into_iter().filter(|key| !is_text(key)).collect();
 
     let name = "langfuse.observation.prompt.name";
@@ -28,12 +32,17 @@ pub(super) fn losses(attributes: &Attributes, kind: &str, span_name: &str) -> Ve
         losses.push(name);
     }
     let trace_name = attributes.get("langfuse.trace.name");
-    let trace_name = trace_name.and_then(AttributeValue::as_str).unwrap_or(span_name);
+    let trace_name = trace_name
+        .and_then(AttributeValue::as_str)
+        .unwrap_or(span_name);
     if trace_name.encode_utf16().count() > MAX_NAME_UNITS {
         losses.push("langfuse.trace.name");
     }
     let first_token = "langfuse.observation.completion_start_time";
-    if attributes.get(first_token).is_some_and(|time| !is_zoned(time)) {
+    if attributes
+        .get(first_token)
+        .is_some_and(|time| !is_zoned(time))
+    {
         losses.push(first_token);
     }
     let parameters = "langfuse.observation.model.parameters";

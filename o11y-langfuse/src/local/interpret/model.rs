@@ -29,7 +29,10 @@ pub(super) fn parameters(attributes: &Attributes) -> BTreeMap<String, String> {
 /// A name and a whole number as the version; on anything but a generation there is no link.
 pub(super) fn prompt(attributes: &Attributes, kind: &str) -> Option<(String, u16)> {
     let name = ["langfuse.observation.prompt.name", "langfuse.prompt.name"];
-    let version = ["langfuse.observation.prompt.version", "langfuse.prompt.version"];
+    let version = [
+        "langfuse.observation.prompt.version",
+        "langfuse.prompt.version",
+    ];
     let name = super::first_text(attributes, &name).filter(|_| kind == "generation")?;
     let version = version.iter().find_map(|key| attributes.get(*key))?;
     match version {

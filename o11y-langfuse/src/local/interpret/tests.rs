@@ -363,7 +363,10 @@ fn the_older_write_path_drops_what_its_schema_does_not_know() {
         (time, AttributeValue::Int(7)),
         ("langfuse.version", AttributeValue::Int(2)),
         ("langfuse.trace.name", text(&"x".repeat(1_001))),
-        ("langfuse.observation.status_message", AttributeValue::Bool(true)),
+        (
+            "langfuse.observation.status_message",
+            AttributeValue::Bool(true),
+        ),
         ("langfuse.observation.model.parameters", text("1")),
     ] {
         assert_eq!(losses(&[(key, value)]), [key]);
@@ -375,7 +378,13 @@ fn the_older_write_path_drops_what_its_schema_does_not_know() {
 
 #[test]
 fn keys_of_other_tools_are_taken_for_input() {
-    for key in ["prompt", "input", "input.value", "tool_arguments", "mlflow.spanInputs"] {
+    for key in [
+        "prompt",
+        "input",
+        "input.value",
+        "tool_arguments",
+        "mlflow.spanInputs",
+    ] {
         let stored = observe(&[(key, text("taken")), ("gen_ai.input.messages", text("[]"))]);
 
         assert_eq!(stored.input.as_deref(), Some("taken"), "{key}");
