@@ -32,7 +32,7 @@ pub(super) fn within_limit(text: &str) -> Cow<'_, str> {
     let is_boundary = |at: &usize| text.is_char_boundary(*at);
     let end = (0..=MAX_BYTES).rev().find(is_boundary).unwrap_or(0);
     let kept = &text[..end];
-    format!("{kept}… <cut, {} bytes>", text.len()).into()
+    format!("{kept}…[cut: {} bytes left out]", text.len() - end).into()
 }
 
 #[cfg(test)]
@@ -45,7 +45,7 @@ mod tests {
 
         let cut = within_limit(&giant);
 
-        assert!(cut.ends_with("ü… <cut, 600000 bytes>"));
+        assert!(cut.ends_with("ü…[cut: 88000 bytes left out]"));
         assert!(cut.len() < MAX_BYTES + 40);
         assert_eq!(within_limit("grumpy"), "grumpy");
     }
