@@ -64,6 +64,31 @@ fn a_callee_continues_the_trace_below_the_caller() {
 }
 
 #[test]
+fn only_the_first_span_below_a_caller_has_a_remote_parent() {
+    memory();
+    let caller = Context::extract(&called());
+    let trace = caller.trace_id().unwrap();
+
+    caller.run(|| {
+        Context::with_span("first here", |_span| {
+            Context::with_span("inner", |_span| ());
+        });
+        drop(Context::start_span("held by hand"));
+        Context::with_trace(TraceAttributes::new().user("gus"), || {
+            Context::with_span("with a user", |_span| ());
+        });
+    });
+
+    let is_remote = |name| memory().look(trace, name, o11y_core::Record::parent_is_remote);
+    assert!(
+        ["first here", "held by hand", "with a user"]
+            .into_iter()
+            .all(is_remote)
+    );
+    assert!(!is_remote("inner"));
+}
+
+#[test]
 fn a_caller_that_does_not_record_is_obeyed() {
     memory();
     let caller = Context::from_traceparent(&format!("00-{IDS}-00")).unwrap();

@@ -529,10 +529,8 @@ fn a_trace_without_tags_has_none_and_odd_names_are_fitted() {
 
     let seen = &seen[0];
     assert!(seen.tags.is_empty());
-    assert_eq!(
-        seen.trace_name.as_ref().unwrap().encode_utf16().count(),
-        1_000
-    );
+    let name = seen.trace_name.as_ref().unwrap();
+    assert!(name.ends_with('…') && name.encode_utf16().count() <= 1_000);
     assert_eq!(seen.name.encode_utf16().count(), 1_000);
     assert_eq!(seen.user_id.as_deref(), Some("gus"));
     assert_eq!(seen.session_id.as_deref(), Some("s1"));
@@ -596,6 +594,17 @@ fn an_experiment_is_named_by_text() {
     );
     assert!(!seen.attributes.contains_key(version));
     assert_eq!(metadata(&seen, version), Some("not a moment"));
+}
+
+#[test]
+fn attributes_beyond_the_limit_are_told_of() {
+    let seen = observed(ObservationType::Span, |span| {
+        for number in 0..130 {
+            span.set_attribute(number.to_string(), number);
+        }
+    });
+
+    assert_eq!(metadata(&seen, "o11y.attributes_left_out"), Some("6"));
 }
 
 #[test]

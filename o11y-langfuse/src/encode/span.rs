@@ -38,6 +38,9 @@ const STATUS_ERROR: u64 = 2;
 const PROMPT_NAME: &str = "langfuse.observation.prompt.name";
 const PROMPT_VERSION: &str = "langfuse.observation.prompt.version";
 
+/// How many attributes were beyond the limit of a span.
+const LEFT_OUT: &str = "o11y.attributes_left_out";
+
 /// Where the GenAI conventions have input and output, in the server's order.
 const MESSAGES: [(Side, [&str; 2]); 2] = [
     (
@@ -137,6 +140,11 @@ impl Pen<'_, '_, '_> {
             write_trace(&mut self.attributes, trace, self.redactor);
         }
         write_place(&mut self.attributes, record);
+        let left_out = record.attributes().left_out();
+        if left_out > 0 {
+            self.attributes
+                .put_prefixed(METADATA, LEFT_OUT, ValueRef::Int(left_out.into()));
+        }
     }
 
     fn one(&mut self, key: &str, value: ValueRef<'_>) {
