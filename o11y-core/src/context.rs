@@ -52,6 +52,8 @@ pub struct Context {
     pub(crate) span_id: SpanId,
     /// False in a trace that is not recorded, here or where it comes from.
     pub(crate) sampled: bool,
+    /// Whether the span here is another process's.
+    pub(crate) remote: bool,
     pub(crate) scope: Option<Arc<Scope>>,
     /// Where it all goes, if not to where the process's goes. Here and not in the scope, which
     /// records keep: a sink that keeps records would keep itself.
@@ -65,6 +67,7 @@ impl Context {
         trace_id: TraceId::NONE,
         span_id: SpanId::NONE,
         sampled: true,
+        remote: false,
         scope: None,
         telemetry: None,
         mailbox: None,
@@ -359,6 +362,7 @@ impl Span {
             trace_id: record.trace_id,
             span_id: record.span_id,
             sampled: true,
+            remote: false,
             scope: current.scope,
             telemetry: current.telemetry,
             mailbox: Some(Mailbox::out_of_reach()),

@@ -221,7 +221,7 @@ fn open(record: &mut Record, parent: &Context) -> Option<Context> {
     let now = Ticks::now();
     record.span_id = SpanId::generate(now);
     record.parent_id = parent.span_id;
-    record.parent_is_remote = parent.is_remote();
+    record.parent_is_remote = parent.remote;
     let mut sampled = parent.sampled;
     record.trace_id = if parent.trace_id.is_none() {
         let trace_id = TraceId::generate(now);
@@ -237,6 +237,7 @@ fn open(record: &mut Record, parent: &Context) -> Option<Context> {
         trace_id: record.trace_id,
         span_id: record.span_id,
         sampled,
+        remote: false,
         scope: parent.scope.clone(),
         telemetry: parent.telemetry.clone(),
         mailbox: None,

@@ -84,6 +84,7 @@ impl From<TraceParent> for Context {
             trace_id: parent.trace_id(),
             span_id: parent.span_id(),
             sampled: parent.is_sampled(),
+            remote: true,
             mailbox: Some(Mailbox::out_of_reach()), // it has ended for us
             telemetry: current::with(|current| current.context.telemetry.clone()),
             ..Self::EMPTY
@@ -100,12 +101,6 @@ impl Context {
 
 /// A point as text.
 impl Context {
-    /// Whether the span here is another process's.
-    pub(crate) fn is_remote(&self) -> bool {
-        let mailbox = self.mailbox.as_ref();
-        mailbox.is_some_and(|mailbox| Arc::ptr_eq(mailbox, &SEALED))
-    }
-
     /// What to tell a callee, so that its spans become children of the span at this point; none
     /// outside of any.
     ///

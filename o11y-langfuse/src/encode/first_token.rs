@@ -5,22 +5,17 @@
 
 use std::time::Duration;
 
-use o11y_core::{Anchor, ObservationType, Record, Value, key};
+use o11y_core::{Anchor, Record, Value, key};
 
 use super::attribute::AttributeWriter;
 
-/// Langfuse's own key. What a user says under it stands.
+/// Langfuse's own key. What a user says under it stands, if it is a moment.
 const COMPLETION_START: &str = "langfuse.observation.completion_start_time";
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 /// Writes the moment, if the record knows it.
 pub(super) fn write(attributes: &mut AttributeWriter<'_, '_>, record: &Record, anchor: &Anchor) {
-    if record.observation() == ObservationType::Event
-        || record.attribute(COMPLETION_START).is_some()
-    {
-        return;
-    }
     let seconds = record
         .attribute(key::TIME_TO_FIRST_CHUNK)
         .and_then(Value::as_f64);

@@ -28,8 +28,10 @@ pub(super) enum Kind {
     Cost,
     /// A count or cost in the words of the GenAI conventions.
     RawUsage,
-    /// When the first token came.
+    /// When the first token came, as Langfuse has it: a moment.
     FirstToken,
+    /// The same in the words of the GenAI conventions: seconds since the start.
+    FirstChunk,
     /// The name or version of a prompt of Langfuse's.
     Prompt,
     /// Input or output in the words of the GenAI conventions.
@@ -118,6 +120,7 @@ impl Kind {
             "operation.name" => Self::Operation,
             "conversation.id" => Self::Conversation,
             "tool.name" => Self::ToolName,
+            "response.time_to_first_chunk" => Self::FirstChunk,
             "input.messages" | "output.messages" | "tool.call.arguments" | "tool.call.result" => {
                 Self::Messages
             }
@@ -125,7 +128,6 @@ impl Kind {
             | "system"
             | "response.id"
             | "response.finish_reasons"
-            | "response.time_to_first_chunk"
             | "tool.call.id"
             | "tool.type"
             | "agent.id"

@@ -9,6 +9,7 @@ use o11y_core::{Anchor, Level, ObservationType, Record, Status, Value, ValueRef,
 
 use super::{
     attribute::AttributeWriter,
+    first_token,
     instant::is_instant,
     key::{Kind, Side},
     metadata::{METADATA, name_of, within_limit},
@@ -34,9 +35,6 @@ const STATUS_CODE: u32 = 3;
 const KIND_INTERNAL: u64 = 1;
 const STATUS_OK: u64 = 1;
 const STATUS_ERROR: u64 = 2;
-
-const PROMPT_NAME: &str = "langfuse.observation.prompt.name";
-const PROMPT_VERSION: &str = "langfuse.observation.prompt.version";
 
 /// How many attributes were beyond the limit of a span.
 const LEFT_OUT: &str = "o11y.attributes_left_out";
@@ -84,7 +82,7 @@ pub(super) fn write(
         told: None,
         seen: Seen::default(),
     };
-    pen.write();
+    pen.write(anchor);
     let message = pen.message.take();
     write_status(writer, record, message.as_deref());
 }
@@ -103,16 +101,18 @@ struct Pen<'a, 'w, 'b> {
 
 /// What was met on the way and is looked at as a whole when all keys are known.
 #[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "four notes, each of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "notes, each of its own")]
 struct Seen {
     usage: bool,
     cost: bool,
+    first_token: bool,
+    first_chunk: bool,
     prompt: bool,
     messages: bool,
 }
 
 impl Pen<'_, '_, '_> {
-    fn write(&mut self) {
+    fn write(&mut self, anchor: &Anchor) {
         let record = self.record;
         // Always said: the server would guess it from a model's name.
         self.attributes
@@ -126,6 +126,9 @@ impl Pen<'_, '_, '_> {
         }
         if let Some(told) = self.told.take() {
             self.told(&told);
+        }
+        if self.seen.first_chunk && !self.seen.first_token {
+            first_token::write(&mut self.attributes, record, anchor);
         }
         if self.seen.prompt {
             self.prompt();
@@ -167,7 +170,11 @@ impl Pen<'_, '_, '_> {
             Kind::Parameters if self.is_billed() => self.object(key, value),
             Kind::Usage if self.is_billed() => self.usage(key, value),
             Kind::Cost if self.is_billed() => self.cost(key, value),
-            Kind::FirstToken if self.is_billed() => self.first_token(key, value),
+            Kind::FirstToken => self.first_token(key, value),
+            Kind::FirstChunk => {
+                self.seen.first_chunk = true;
+                self.attributes.put(key, value);
+            }
             Kind::RawUsage if self.is_billed() => self.raw_usage(key, value),
             Kind::Prompt => self.seen.prompt = true,
             Kind::Messages => self.seen.messages = true,
@@ -295,6 +302,7 @@ impl Pen<'_, '_, '_> {
     fn first_token(&mut self, key: &str, value: ValueRef<'_>) {
         match value {
             ValueRef::Text(text) if is_instant(text.trim_matches('"')) => {
+                self.seen.first_token = true;
                 self.attributes.text(key, text.trim_matches('"'));
             }
             other => self.metadata(key, other),
@@ -351,16 +359,17 @@ impl Pen<'_, '_, '_> {
     /// cost the whole generation on the older write path.
     #[cold]
     fn prompt(&mut self) {
-        let [name, version] = [PROMPT_NAME, PROMPT_VERSION].map(|key| self.record.attribute(key));
+        let [name, version] =
+            [key::PROMPT_NAME, key::PROMPT_VERSION].map(|key| self.record.attribute(key));
         let is_generation = self.record.observation() == ObservationType::Generation;
         match (name.and_then(Value::as_str), version.and_then(version_of)) {
             (Some(name), Some(version)) if is_generation && !name.is_empty() => {
-                self.attributes.text(PROMPT_NAME, &plain(name));
+                self.attributes.text(key::PROMPT_NAME, &plain(name));
                 self.attributes
-                    .put(PROMPT_VERSION, ValueRef::Int(version.into()));
+                    .put(key::PROMPT_VERSION, ValueRef::Int(version.into()));
             }
             _ => {
-                for (key, value) in [(PROMPT_NAME, name), (PROMPT_VERSION, version)] {
+                for (key, value) in [(key::PROMPT_NAME, name), (key::PROMPT_VERSION, version)] {
                     if let Some(value) = value {
                         self.metadata(key, value.as_ref());
                     }

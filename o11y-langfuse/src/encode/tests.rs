@@ -367,7 +367,7 @@ fn the_first_token_is_a_moment_after_the_start_and_what_a_user_says_of_it_stands
         let record = record(SpanSpec::new("llm.generate"), |span| {
             span.set_attribute(key, value);
         });
-        let mut batch = Batch::new(&Resource::default());
+        let mut batch = Batch::new(&Resource::default(), &Privacy::default());
         batch.push(&record, &Anchor::at(start));
         let span = spans(decoded(&mut batch, 0..1)).remove(0);
         shown(&span.attributes).remove(MOMENT)
