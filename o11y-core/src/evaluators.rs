@@ -52,6 +52,7 @@ mod similarity;
 /// assert_eq!(score.value(), ScoreValue::Boolean(false));
 /// assert_eq!(score.get_comment(), Some("differs from character 6 on"));
 /// ```
+#[must_use]
 pub fn exact_match(output: &str, expected: &str) -> Score {
     let score = Score::boolean("exact_match", output == expected);
     let mut pairs = output.chars().zip(expected.chars());
@@ -73,6 +74,7 @@ pub fn exact_match(output: &str, expected: &str) -> Score {
 /// let score = exact_match_ignore_case("Flat White", "flat white");
 /// assert_eq!(score.value(), ScoreValue::Boolean(true));
 /// ```
+#[must_use]
 pub fn exact_match_ignore_case(output: &str, expected: &str) -> Score {
     exact_match(&lower(output), &lower(expected))
 }
@@ -86,6 +88,7 @@ pub fn exact_match_ignore_case(output: &str, expected: &str) -> Score {
 /// assert_eq!(score.value(), ScoreValue::Boolean(true));
 /// assert_eq!(score.get_comment(), Some("found at character 5"));
 /// ```
+#[must_use]
 pub fn contains(output: &str, expected: &str) -> Score {
     let place = output.find(expected);
     Score::boolean("contains", place.is_some()).comment(match place {
@@ -102,6 +105,7 @@ pub fn contains(output: &str, expected: &str) -> Score {
 /// let score = contains_ignore_case("One FLAT WHITE.", "flat white");
 /// assert_eq!(score.value(), ScoreValue::Boolean(true));
 /// ```
+#[must_use]
 pub fn contains_ignore_case(output: &str, expected: &str) -> Score {
     contains(&lower(output), &lower(expected))
 }
@@ -152,6 +156,7 @@ pub fn length_check(output: &str, range: impl RangeBounds<usize>) -> Score {
 /// assert_eq!(score.value(), ScoreValue::Boolean(false));
 /// assert_eq!(score.get_comment(), Some("expected value at line 1 column 1"));
 /// ```
+#[must_use]
 pub fn json_valid(output: &str) -> Score {
     let parsed = serde_json::from_str::<IgnoredAny>(output);
     Score::boolean("json_valid", parsed.is_ok()).comment(match parsed {

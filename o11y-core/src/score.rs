@@ -116,6 +116,7 @@ impl Score {
 
     /// Gives it another name, such as one of your own to what an evaluator returned. Langfuse calls
     /// a correction `output` all the same.
+    #[must_use = "give it to `score`"]
     pub fn named(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.name = text(name);
         self

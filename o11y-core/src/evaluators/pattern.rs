@@ -65,6 +65,7 @@ impl RegexMatch {
     }
 
     /// Whether it matches anywhere in `output`: score `regex_match`.
+    #[must_use = "give it to `score`"]
     pub fn evaluate(&self, output: &str) -> Score {
         let place = self.regex.find(output).map(|found| found.start());
         Score::boolean("regex_match", place.is_some()).comment(match place {

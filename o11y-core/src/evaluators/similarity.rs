@@ -23,6 +23,7 @@ use crate::score::Score;
 /// assert_eq!(score.value(), ScoreValue::Number(0.5714));
 /// assert_eq!(score.get_comment(), Some("3 edits apart, of 7 characters"));
 /// ```
+#[must_use]
 pub fn similarity(output: &str, expected: &str) -> Score {
     let (output, expected) = (characters(output), characters(expected));
     let longest = output.len().max(expected.len());
@@ -40,6 +41,7 @@ pub fn similarity(output: &str, expected: &str) -> Score {
 /// let score = similarity_ignore_case("KITTEN", "sitting");
 /// assert_eq!(score.value(), ScoreValue::Number(0.5714));
 /// ```
+#[must_use]
 pub fn similarity_ignore_case(output: &str, expected: &str) -> Score {
     similarity(&lower(output), &lower(expected))
 }

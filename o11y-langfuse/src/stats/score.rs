@@ -44,6 +44,7 @@ impl ScoreStats {
             retries,
             bytes_sent,
             last_status,
+            masking_failures: _, // nothing of a score is masked
         } = figures;
         Self {
             accepted,
