@@ -252,6 +252,12 @@ pub struct Subscription {
 }
 
 impl Subscription {
+    /// Whether it is one of that bus.
+    #[must_use]
+    pub fn is_on(&self, bus: &EventBus) -> bool {
+        Arc::ptr_eq(&self.bus.shared, &bus.shared)
+    }
+
     /// Its name on its bus.
     #[must_use]
     pub fn id(&self) -> SubscriptionId {

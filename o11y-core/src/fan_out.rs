@@ -121,6 +121,10 @@ impl Sink for FanOut {
         outcome.unwrap_or_else(|panic| resume_unwind(panic));
     }
 
+    fn leads_to(&self, sink: &Arc<dyn Sink>) -> bool {
+        self.outlets.iter().any(|outlet| outlet.leads_to(sink))
+    }
+
     fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
         self.each(timeout, <dyn Sink>::flush)
     }

@@ -92,19 +92,24 @@ impl Observability {
     /// Does as [`disable`](Self::disable) if `sink` is the one in use: the way out of an exporter
     /// that may have been replaced by another.
     pub fn retire(sink: &Arc<dyn Sink>, reason: impl Into<Cow<'static, str>>) {
-        if Self::is_in_use(sink) {
+        let in_use = OUTLET.load();
+        let in_use = in_use.as_ref();
+        if in_use.is_some_and(|outlet| Arc::ptr_eq(&outlet.sink, sink)) {
             Self::disable(reason);
         }
     }
 
-    /// Whether `sink` is the latest that was given to [`enable`](Self::enable), and no other has
-    /// taken its place.
+    /// Whether what ends where the calling code stands goes to `sink`: in a scope of
+    /// [`Telemetry`], to the scope's, otherwise to the latest that was given to
+    /// [`enable`](Self::enable). A [`FanOut`](crate::FanOut) leads to all of its sinks.
     #[must_use]
     pub fn is_in_use(sink: &Arc<dyn Sink>) -> bool {
-        OUTLET
-            .load()
-            .as_ref()
-            .is_some_and(|outlet| Arc::ptr_eq(&outlet.sink, sink))
+        let telemetry = current::with(|current| current.context.telemetry.clone());
+        let mut leads_there = false;
+        with_outlet(telemetry.as_ref(), |outlet| {
+            leads_there = outlet.leads_to(sink)
+        });
+        leads_there
     }
 
     /// Why the process records nothing; none while it does.

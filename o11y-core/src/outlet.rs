@@ -47,6 +47,11 @@ impl Outlet {
         samples(self.sampled_below, trace)
     }
 
+    /// Whether what it is given reaches that sink.
+    pub(crate) fn leads_to(&self, sink: &Arc<dyn Sink>) -> bool {
+        Arc::ptr_eq(&self.sink, sink) || self.sink.leads_to(sink)
+    }
+
     /// Gives it a record to keep.
     pub(crate) fn end(&self, record: Record) {
         self.sink.on_end(Ended::new(&mut Some(record)));

@@ -1,6 +1,6 @@
 //! What takes ended spans from the core.
 
-use std::{error::Error, fmt, time::Duration};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use crate::record::Record;
 
@@ -27,6 +27,12 @@ pub trait Sink: Send + Sync + 'static {
 
     /// A span has ended. [`Ended::take`] owns the record without a copy.
     fn on_end(&self, ended: Ended<'_>);
+
+    /// Whether it passes on to `sink` what it is given: for a sink that stands in front of others.
+    fn leads_to(&self, sink: &Arc<dyn Sink>) -> bool {
+        _ = sink; // most are an end
+        false
+    }
 
     /// Delivers what is held.
     ///

@@ -94,6 +94,7 @@ mod retry;
 mod schedule;
 mod score;
 mod shared;
+mod start;
 mod stats;
 mod telemetry;
 mod transport;
@@ -107,6 +108,7 @@ pub use self::{
     config::{Config, Host},
     error::{ApiError, ConfigError},
     mask::{Content, Masked},
+    start::init,
     stats::{LossReason, Losses, ScoreStats, Stats},
-    telemetry::{Telemetry, init},
+    telemetry::Telemetry,
 };

@@ -1,66 +1,25 @@
 //! What an application holds: the guard that ends telemetry, its figures, and its questions to
 //! Langfuse.
 
-use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use o11y_core::{Event, FlushError, Observability, Score, Sink, Subscription, TraceId, events};
+use o11y_core::{
+    Event, EventBus, FlushError, Observability, Score, Sink, Subscription, TraceId, events,
+};
 
 use crate::{
     api::{Api, Project},
-    builder::LangfuseBuilder,
     config::Config,
-    env,
     error::{ApiError, ConfigError},
     exporter::Exporter,
     flush::Flush,
     stats::Stats,
 };
-
-/// Switches telemetry on as the environment says.
-///
-/// With `LANGFUSE_PUBLIC_KEY` and `LANGFUSE_SECRET_KEY` set, everything recorded from now on goes
-/// to Langfuse. Without them telemetry is off, which is no error: it is said once through the `log`
-/// facade, and [`Telemetry::off_reason`] tells it.
-///
-/// Keep what is returned until the end of `main`: dropping it delivers what waits.
-///
-/// ```
-/// fn main() -> Result<(), Box<dyn std::error::Error>> {
-///     let _telemetry = o11y_langfuse::init()?;
-///     // the program
-///     Ok(())
-/// }
-/// ```
-///
-/// A program that would rather go on without telemetry than stop at a wrong variable says so:
-///
-/// ```
-/// let _telemetry = o11y_langfuse::init().unwrap_or_else(|error| {
-///     eprintln!("going on without telemetry: {error}");
-///     o11y_langfuse::Telemetry::off(error.to_string())
-/// });
-/// ```
-///
-/// # Errors
-///
-/// [`ConfigError::Invalid`] names a variable whose value cannot be used and the accepted form;
-/// [`ConfigError::Thread`] if the system refuses to start a thread.
-pub fn init() -> Result<Telemetry, ConfigError> {
-    let builder = env::builder()?;
-    let missing = [
-        ("LANGFUSE_PUBLIC_KEY", &builder.public_key),
-        ("LANGFUSE_SECRET_KEY", &builder.secret_key),
-    ]
-    .into_iter()
-    .find_map(|(name, key)| key.is_none().then_some(name));
-    match (&builder.off, missing) {
-        (None, Some(name)) => {
-            log::warn!("telemetry is off: {name} is not set");
-            Ok(Telemetry::silent(format!("{name} is not set").into()))
-        }
-        _ => builder.spawn(),
-    }
-}
 
 /// Telemetry while it is on, or the reason why it is off.
 ///
@@ -79,8 +38,8 @@ enum State {
 
 struct On {
     exporter: Arc<Exporter>,
-    /// Hears scores for as long as the guard lives, so that late ones are counted.
-    _scores: Subscription,
+    /// Hear scores for as long as the guard lives, so that late ones are counted; one for each bus.
+    scores: Mutex<Vec<Subscription>>,
     api: Api,
     warning: Option<String>,
     shutdown_timeout: Duration,
@@ -94,10 +53,63 @@ impl Telemetry {
         Self::silent(reason)
     }
 
-    fn silent(reason: Cow<'static, str>) -> Self {
+    pub(crate) fn silent(reason: Cow<'static, str>) -> Self {
         Self {
             state: State::Off(reason),
         }
+    }
+
+    /// Records the process from now on.
+    pub(crate) fn enabled(self) -> Self {
+        if let Some(on) = self.on() {
+            on.hear(events());
+            Observability::enable(on.exporter.clone());
+        }
+        self
+    }
+
+    /// A part of the program that is recorded here, whatever the rest of it does; its events are
+    /// those of `bus`. With telemetry off, only the events are told.
+    ///
+    /// A second project in one process, or a project for each tenant:
+    ///
+    /// ```
+    /// # use o11y_langfuse::local::Receiver;
+    /// use o11y_core::{Context, EventBus};
+    /// use o11y_langfuse::Langfuse;
+    ///
+    /// # let receiver = Receiver::start()?;
+    /// # let (host, public_key, secret_key) = (receiver.base_url(), receiver.public_key(), receiver.secret_key());
+    /// let evaluations = Langfuse::builder()
+    ///     .host(host)
+    ///     .public_key(public_key)
+    ///     .secret_key(secret_key)
+    ///     .spawn_scoped()?;
+    /// let scope = evaluations.scope(&EventBus::new());
+    ///
+    /// scope.run(|| Context::with_span("evaluate", |_span| { /* goes to that project */ }));
+    /// Context::with_span("serve", |_span| { /* goes where the process's spans go */ });
+    /// # evaluations.flush(std::time::Duration::from_secs(10))?;
+    /// # assert_eq!(receiver.observation_count(), 1);
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// Keep the guard for as long as the scope is in use: what ends after it is lost, and counted.
+    pub fn scope(&self, bus: &EventBus) -> o11y_core::Telemetry {
+        let Some(on) = self.on() else {
+            return o11y_core::Telemetry::events_only(bus.clone());
+        };
+        on.hear(bus);
+        o11y_core::Telemetry::scoped(on.exporter.clone(), bus.clone())
+    }
+
+    /// The exporter as a sink, to stand beside others in a [`FanOut`](o11y_core::FanOut); none while
+    /// telemetry is off. Scores that are given on the bus of the process go where spans go.
+    #[must_use]
+    pub fn sink(&self) -> Option<Arc<dyn Sink>> {
+        let on = self.on()?;
+        on.hear(events());
+        Some(on.exporter.clone())
     }
 
     pub(crate) fn spawn(config: &Config) -> Result<Self, ConfigError> {
@@ -111,12 +123,10 @@ impl Telemetry {
         if let Some(warning) = &warning {
             log::warn!("{warning}");
         }
-        let scores = hear_scores(&exporter);
-        Observability::enable(exporter.clone());
         Ok(Self {
             state: State::On(Box::new(On {
                 exporter,
-                _scores: scores,
+                scores: Mutex::default(),
                 api: Api::new(config),
                 warning,
                 shutdown_timeout: config.shutdown_timeout,
@@ -236,42 +246,26 @@ impl Telemetry {
     }
 }
 
-/// Has the exporter hear scores while it is the one in use: one that was replaced gets no spans any
-/// more, and then no scores either.
-fn hear_scores(exporter: &Arc<Exporter>) -> Subscription {
+impl On {
+    /// Hears the scores of that bus from now on, if it does not yet.
+    fn hear(&self, bus: &EventBus) {
+        let mut scores = self.scores.lock().unwrap_or_else(PoisonError::into_inner);
+        if !scores.iter().any(|known| known.is_on(bus)) {
+            scores.push(hear_scores(&self.exporter, bus));
+        }
+    }
+}
+
+/// Has the exporter hear the scores that are given where spans go to it: one that was replaced gets
+/// no spans any more, and then no scores either.
+fn hear_scores(exporter: &Arc<Exporter>, bus: &EventBus) -> Subscription {
     let exporter = Arc::clone(exporter);
     let sink: Arc<dyn Sink> = exporter.clone();
-    events().subscribe(Score::EVENT, move |event: &Event| {
+    bus.subscribe(Score::EVENT, move |event: &Event| {
         if Observability::is_in_use(&sink) {
             exporter.on_score(event);
         }
     })
-}
-
-impl Config {
-    /// Starts the worker and records from now on.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError::Thread`] if the system refuses to start a thread.
-    pub fn spawn(self) -> Result<Telemetry, ConfigError> {
-        Telemetry::spawn(&self)
-    }
-}
-
-impl LangfuseBuilder {
-    /// Checks everything, starts the worker and records from now on. A builder from an environment
-    /// that switches telemetry off starts nothing.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`build`](Self::build), and [`ConfigError::Thread`].
-    pub fn spawn(mut self) -> Result<Telemetry, ConfigError> {
-        match self.off.take() {
-            Some(reason) => Ok(Telemetry::off(reason)),
-            None => self.build()?.spawn(),
-        }
-    }
 }
 
 impl Drop for Telemetry {
