@@ -107,7 +107,7 @@ impl Observability {
         let telemetry = current::with(|current| current.context.telemetry.clone());
         let mut leads_there = false;
         with_outlet(telemetry.as_ref(), |outlet| {
-            leads_there = outlet.leads_to(sink)
+            leads_there = outlet.leads_to(sink);
         });
         leads_there
     }
