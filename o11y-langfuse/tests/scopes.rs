@@ -1,4 +1,5 @@
 //! Several projects in one process: each with its own exporter, none in the way of another.
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::{sync::Arc, thread, time::Duration};
 
@@ -20,15 +21,15 @@ struct Project {
 }
 
 impl Project {
-    fn new() -> anyhow::Result<Self> {
-        let receiver = Receiver::start()?;
-        let telemetry = builder(&receiver).spawn_scoped()?;
+    fn new() -> Self {
+        let receiver = Receiver::start().unwrap();
+        let telemetry = builder(&receiver).spawn_scoped().unwrap();
         let scope = telemetry.scope(&EventBus::new());
-        Ok(Self {
+        Self {
             scope,
             telemetry,
             receiver,
-        })
+        }
     }
 
     fn names(&self) -> Vec<String> {
@@ -47,27 +48,22 @@ fn builder(receiver: &Receiver) -> LangfuseBuilder {
 }
 
 /// A span with a score.
-fn judged(name: &'static str) -> anyhow::Result<()> {
-    Context::with_span(name, |_span| score(Score::numeric(name, 0.5)))?;
-    Ok(())
+fn judged(name: &'static str) {
+    Context::with_span(name, |_span| score(Score::numeric(name, 0.5))).unwrap();
 }
 
 #[test]
-fn each_project_gets_its_own_spans_and_scores() -> anyhow::Result<()> {
+fn each_project_gets_its_own_spans_and_scores() {
     let process = Rig::new(|builder| builder);
-    let (one, two) = (Project::new()?, Project::new()?);
+    let (one, two) = (Project::new(), Project::new());
 
     thread::scope(|threads| {
-        let one = threads.spawn(|| one.scope.run(|| judged("one")));
-        let two = threads.spawn(|| two.scope.run(|| judged("two")));
-        judged("process")?;
-        for outcome in [one.join(), two.join()] {
-            outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        }
-        anyhow::Ok(())
-    })?;
+        threads.spawn(|| one.scope.run(|| judged("one")));
+        threads.spawn(|| two.scope.run(|| judged("two")));
+        judged("process");
+    });
     for telemetry in [&one.telemetry, &two.telemetry, &process.telemetry] {
-        telemetry.flush(LONG)?;
+        telemetry.flush(LONG).unwrap();
     }
 
     assert_eq!(
@@ -80,60 +76,57 @@ fn each_project_gets_its_own_spans_and_scores() -> anyhow::Result<()> {
             (1, 1)
         );
     }
-    Ok(())
 }
 
 #[test]
-fn a_project_that_does_not_answer_is_not_in_the_way_of_another() -> anyhow::Result<()> {
+fn a_project_that_does_not_answer_is_not_in_the_way_of_another() {
     let _turn = Rig::new(|builder| builder);
-    let (stalled, healthy) = (Project::new()?, Project::new()?);
+    let (stalled, healthy) = (Project::new(), Project::new());
     stalled.receiver.always(Fault::Stall);
 
     for project in [&stalled, &healthy] {
-        project.scope.run(|| judged("work"))?;
+        project.scope.run(|| judged("work"));
     }
     let failed = stalled.telemetry.flush(Duration::from_millis(50));
-    healthy.telemetry.flush(LONG)?;
+    healthy.telemetry.flush(LONG).unwrap();
 
     assert!(failed.is_err());
     assert_eq!(healthy.names(), ["work"]);
     assert_eq!(stalled.telemetry.stats().waiting, 1);
     assert!(stalled.telemetry.shutdown(Duration::ZERO).is_err());
     assert!(stalled.telemetry.stats().is_balanced());
-    Ok(())
 }
 
 #[test]
-fn what_ends_in_a_scope_after_its_guard_is_counted_and_harms_nobody() -> anyhow::Result<()> {
+fn what_ends_in_a_scope_after_its_guard_is_counted_and_harms_nobody() {
     let _turn = Rig::new(|builder| builder);
     let Project {
         scope,
         telemetry,
         receiver,
-    } = Project::new()?;
+    } = Project::new();
 
-    telemetry.shutdown(LONG)?;
-    scope.run(|| judged("late"))?;
+    telemetry.shutdown(LONG).unwrap();
+    scope.run(|| judged("late"));
 
     let stats = telemetry.stats();
     assert_eq!((stats.lost.total(), stats.scores().lost.total()), (1, 1));
     assert_eq!(receiver.observation_count(), 0);
-    Ok(())
 }
 
 #[test]
-fn beside_another_sink_it_gets_everything_scores_included() -> anyhow::Result<()> {
+fn beside_another_sink_it_gets_everything_scores_included() {
     let _turn = Rig::new(|builder| builder);
-    let receivers = [Receiver::start()?, Receiver::start()?];
+    let receivers = [Receiver::start().unwrap(), Receiver::start().unwrap()];
     let exporters = [
-        builder(&receivers[0]).spawn_scoped()?,
-        builder(&receivers[1]).spawn_scoped()?,
+        builder(&receivers[0]).spawn_scoped().unwrap(),
+        builder(&receivers[1]).spawn_scoped().unwrap(),
     ];
     let sinks: Vec<Arc<dyn Sink>> = exporters.iter().filter_map(Telemetry::sink).collect();
 
     Observability::enable(Arc::new(FanOut::new(sinks)));
-    judged("both")?;
-    Observability::flush(LONG)?;
+    judged("both");
+    Observability::flush(LONG).unwrap();
     Observability::disable("the test is over");
 
     for receiver in receivers {
@@ -142,7 +135,6 @@ fn beside_another_sink_it_gets_everything_scores_included() -> anyhow::Result<()
             (1, 1)
         );
     }
-    Ok(())
 }
 
 #[test]

@@ -13,11 +13,11 @@ mod tests;
 
 /// Makes a function a span: `#[observe]`.
 ///
-/// ```ignore
+/// ```
 /// use o11y_core::observe;
 ///
 /// #[observe(as_type = "tool", capture_output)]
-/// async fn brew(order: &str) -> Result<String, BrewError> {
+/// async fn brew(order: &str) -> Result<String, std::io::Error> {
 ///     Ok(format!("one {order}"))
 /// }
 /// ```
