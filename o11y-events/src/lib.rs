@@ -83,10 +83,15 @@ mod background;
 mod budget;
 mod budget_tracker;
 mod cost_budget;
+mod counter;
+mod figure;
+mod groups;
+mod histogram;
 mod module_scope;
 mod pricing;
 mod scope;
 mod subscriber;
+mod table;
 mod token_budget;
 
 pub use self::{
@@ -98,6 +103,8 @@ pub use self::{
     },
     budget_tracker::BudgetTracker,
     cost_budget::CostBudgetTracker,
+    counter::{EventCounter, EventCounts},
+    histogram::Histogram,
     module_scope::ModuleScope,
     pricing::{
         CostBreakdown, ModelPrice, PriceTableError, Pricing, Rates, ServiceTier, Unpriced,
