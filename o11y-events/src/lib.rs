@@ -83,10 +83,13 @@ mod background;
 mod budget;
 mod budget_tracker;
 mod cost_budget;
+mod call_end;
 mod counter;
 mod figure;
 mod groups;
 mod histogram;
+mod llm_usage;
+mod module_performance;
 mod module_scope;
 mod pricing;
 mod scope;
@@ -105,6 +108,8 @@ pub use self::{
     cost_budget::CostBudgetTracker,
     counter::{EventCounter, EventCounts},
     histogram::Histogram,
+    llm_usage::{LlmFigures, LlmUsage, LlmUsageSnapshot},
+    module_performance::{ModuleFigures, ModulePerformance, ModulePerformanceSnapshot},
     module_scope::ModuleScope,
     pricing::{
         CostBreakdown, ModelPrice, PriceTableError, Pricing, Rates, ServiceTier, Unpriced,
