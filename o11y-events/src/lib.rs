@@ -93,6 +93,7 @@ mod module_performance;
 mod module_scope;
 mod pricing;
 mod scope;
+mod optimization;
 mod subscriber;
 mod table;
 mod token_budget;
@@ -116,6 +117,7 @@ pub use self::{
         UnpricedModel,
     },
     scope::Scope,
+    optimization::{OptimizationProgress, OptimizationReport, OptimizationTrial},
     subscriber::{BaseSubscriber, Subscriptions},
     token_budget::{ModelUsage, TokenBudgetExceeded, TokenBudgetTracker},
 };
