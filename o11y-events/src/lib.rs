@@ -78,11 +78,13 @@
 //! | a handler is slow | the emitter waits for it, unless it is [attached in the background](BaseSubscriber::attach_in_background) |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod alert;
 mod attached;
 mod background;
 mod budget;
 mod budget_tracker;
 mod cost_budget;
+mod baseline;
 mod call_end;
 mod counter;
 mod figure;
@@ -99,6 +101,7 @@ mod table;
 mod token_budget;
 
 pub use self::{
+    alert::{Alert, AlertState, Alerts},
     attached::Attached,
     background::{Background, BackgroundStats},
     budget::{
@@ -107,6 +110,7 @@ pub use self::{
     },
     budget_tracker::BudgetTracker,
     cost_budget::CostBudgetTracker,
+    baseline::{Baseline, BaselineError, Regression, Tolerance},
     counter::{EventCounter, EventCounts},
     histogram::Histogram,
     llm_usage::{LlmFigures, LlmUsage, LlmUsageSnapshot},
