@@ -86,10 +86,12 @@ mod budget_tracker;
 mod cost_budget;
 mod baseline;
 mod call_end;
+mod content;
 mod counter;
 mod figure;
 mod groups;
 mod histogram;
+mod jsonl;
 mod llm_usage;
 mod module_performance;
 mod module_scope;
@@ -113,6 +115,7 @@ pub use self::{
     baseline::{Baseline, BaselineError, Regression, Tolerance},
     counter::{EventCounter, EventCounts},
     histogram::Histogram,
+    jsonl::{JsonLines, JsonLinesBuilder, JsonLinesError, JsonLinesSink, JsonLinesStats},
     llm_usage::{LlmFigures, LlmUsage, LlmUsageSnapshot},
     module_performance::{ModuleFigures, ModulePerformance, ModulePerformanceSnapshot},
     module_scope::ModuleScope,
