@@ -91,6 +91,7 @@ mod counter;
 mod figure;
 mod groups;
 mod histogram;
+mod insight;
 mod jsonl;
 mod llm_usage;
 mod module_performance;
@@ -115,6 +116,7 @@ pub use self::{
     baseline::{Baseline, BaselineError, Regression, Tolerance},
     counter::{EventCounter, EventCounts},
     histogram::Histogram,
+    insight::{CallSite, InsightStats, RetryPattern, SpanInsight, TraceInsight, TraceInsights},
     jsonl::{JsonLines, JsonLinesBuilder, JsonLinesError, JsonLinesSink, JsonLinesStats},
     llm_usage::{LlmFigures, LlmUsage, LlmUsageSnapshot},
     module_performance::{ModuleFigures, ModulePerformance, ModulePerformanceSnapshot},
