@@ -65,6 +65,22 @@
 //! | calls that no event tells of | [`Budget::reserve`], [`Reservation::settle`] |
 //!
 //! What a call may use is reserved before it is made, so that calls in parallel cannot all pass.
+//! # Analytics
+//!
+//! Subscribers that keep figures in a fixed amount of memory, to be read as data at any moment and
+//! printed as tables:
+//!
+//! | | |
+//! |---|---|
+//! | [`LlmUsage`] | calls, tokens by class, cost, errors, retries and latencies, by model, provider, user and module |
+//! | [`ModulePerformance`] | runs, success and latencies, by module and signature |
+//! | [`OptimizationProgress`] | trials and scores, and a report in Markdown |
+//! | [`EventCounter`] | how often which event happens |
+//! | [`Alerts`] | one event when a figure crosses its limit |
+//! | [`Baseline`] | what is worse than a stored run |
+//! | [`TraceInsights`] | a sink: where the time of each trace went, what failed and what was tried again |
+//! | [`JsonLines`] | events and spans as lines of JSON in a file |
+//! | `LogWriter`, `TracingWriter` | events in the log |
 //!
 //! # What happens when
 //!
@@ -76,6 +92,13 @@
 //! | a handler emits | the event is delivered at once, before the handler goes on |
 //! | the guard is dropped while a handler runs on another thread | that call is finished, no other begins |
 //! | a handler is slow | the emitter waits for it, unless it is [attached in the background](BaseSubscriber::attach_in_background) |
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! * `log`: `LogWriter`, which writes events through the `log` facade.
+//! * `tracing`: `TracingWriter`, which writes events through `tracing`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod alert;
@@ -88,12 +111,16 @@ mod baseline;
 mod call_end;
 mod content;
 mod counter;
+#[cfg(any(feature = "log", feature = "tracing"))]
+mod event_text;
 mod figure;
 mod groups;
 mod histogram;
 mod insight;
 mod jsonl;
 mod llm_usage;
+#[cfg(feature = "log")]
+mod log_writer;
 mod module_performance;
 mod module_scope;
 mod pricing;
@@ -102,6 +129,8 @@ mod optimization;
 mod subscriber;
 mod table;
 mod token_budget;
+#[cfg(feature = "tracing")]
+mod tracing_writer;
 
 pub use self::{
     alert::{Alert, AlertState, Alerts},
@@ -130,3 +159,9 @@ pub use self::{
     subscriber::{BaseSubscriber, Subscriptions},
     token_budget::{ModelUsage, TokenBudgetExceeded, TokenBudgetTracker},
 };
+#[cfg(feature = "log")]
+#[cfg_attr(docsrs, doc(cfg(feature = "log")))]
+pub use log_writer::LogWriter;
+#[cfg(feature = "tracing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
+pub use tracing_writer::TracingWriter;
