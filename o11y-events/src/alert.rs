@@ -11,6 +11,7 @@ pub use self::rule::{Alert, AlertState};
 use self::watch::{Crossing, Watch};
 use crate::{
     call_end::CallEnd,
+    pricing::Pricing,
     subscriber::{BaseSubscriber, Subscriptions},
 };
 
@@ -56,6 +57,7 @@ mod watch;
 /// ```
 #[must_use = "attach it to a bus, else it watches nothing"]
 pub struct Alerts {
+    prices: Pricing,
     watches: Vec<Mutex<Watch>>,
 }
 
@@ -64,8 +66,16 @@ impl Alerts {
     pub fn new(alerts: impl IntoIterator<Item = Alert>) -> Self {
         let watches = alerts.into_iter().map(Watch::new).map(Mutex::new);
         Self {
+            prices: Pricing::builtin().clone(),
             watches: watches.collect(),
         }
+    }
+
+    /// Prices the calls that do not say what they cost by this table. Defaults to
+    /// [`Pricing::builtin`].
+    pub fn priced_by(mut self, prices: Pricing) -> Self {
+        self.prices = prices;
+        self
     }
 
     /// How each of them stands, in the order in which they were given. Prints as a line each.
@@ -85,7 +95,7 @@ impl Alerts {
             let crossing = watch
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .look(&call);
+                .look(&call, &self.prices);
             if let Some(crossing) = crossing {
                 tell(crossing);
             }

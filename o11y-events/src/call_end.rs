@@ -4,17 +4,10 @@ use std::time::Duration;
 
 use o11y_core::{Cost, Event, LlmEvent, Usage, Value, key};
 
+use crate::pricing::{Pricing, ServiceTier};
+
 /// What it says where it says nothing.
 pub(crate) const UNKNOWN: &str = "(unknown)";
-
-/// How often a call was tried again.
-const RETRIES: &str = "o11y.retries";
-
-/// Milliseconds from the request to the first piece of the answer.
-const TIME_TO_FIRST_TOKEN_MS: &str = "o11y.time_to_first_token_ms";
-
-/// The same in seconds, as the GenAI conventions have it.
-const TIME_TO_FIRST_CHUNK: &str = "gen_ai.response.time_to_first_chunk";
 
 /// One model call that was made and has ended.
 #[derive(Debug)]
@@ -39,9 +32,9 @@ impl CallEnd {
         let failed = event.name() == "llm.error" || call.get_error_type().is_some();
         Some(Self {
             failed,
-            retries: count(event, RETRIES),
-            first_token: time(event, TIME_TO_FIRST_TOKEN_MS, 1e-3)
-                .or_else(|| time(event, TIME_TO_FIRST_CHUNK, 1.0)),
+            retries: count(event, key::RETRIES),
+            first_token: time(event, key::TIME_TO_FIRST_TOKEN_MS, 1e-3)
+                .or_else(|| time(event, key::TIME_TO_FIRST_CHUNK, 1.0)),
             call,
         })
     }
@@ -63,8 +56,16 @@ impl CallEnd {
         self.call.get_total_tokens().unwrap_or(0)
     }
 
-    pub(crate) fn cost(&self) -> Option<Cost> {
-        self.call.get_cost()
+    /// What it says that it cost, or else what the table says. None if neither does.
+    pub(crate) fn cost(&self, prices: &Pricing) -> Option<Cost> {
+        let by_table = || {
+            let (provider, model) = (self.call.provider(), self.call.model()?);
+            let usage = self.call.get_usage()?;
+            prices
+                .cost(provider, model, &usage, ServiceTier::Standard)
+                .ok()
+        };
+        self.call.get_cost().or_else(by_table)
     }
 
     pub(crate) fn duration(&self) -> Option<Duration> {

@@ -65,6 +65,7 @@
 //! | calls that no event tells of | [`Budget::reserve`], [`Reservation::settle`] |
 //!
 //! What a call may use is reserved before it is made, so that calls in parallel cannot all pass.
+//!
 //! # Analytics
 //!
 //! Subscribers that keep figures in a fixed amount of memory, to be read as data at any moment and
@@ -104,12 +105,12 @@
 mod alert;
 mod attached;
 mod background;
+mod baseline;
 mod budget;
 mod budget_tracker;
-mod cost_budget;
-mod baseline;
 mod call_end;
 mod content;
+mod cost_budget;
 mod counter;
 #[cfg(any(feature = "log", feature = "tracing"))]
 mod event_text;
@@ -123,9 +124,9 @@ mod llm_usage;
 mod log_writer;
 mod module_performance;
 mod module_scope;
+mod optimization;
 mod pricing;
 mod scope;
-mod optimization;
 mod subscriber;
 mod table;
 mod token_budget;
@@ -136,13 +137,13 @@ pub use self::{
     alert::{Alert, AlertState, Alerts},
     attached::Attached,
     background::{Background, BackgroundStats},
+    baseline::{Baseline, BaselineError, Regression, Tolerance},
     budget::{
         Amount, Ask, Budget, BudgetExceeded, BudgetSnapshot, KeyedBudgets, Limit, LimitSnapshot,
         Limits, Measure, Reservation, Share, Tally,
     },
     budget_tracker::BudgetTracker,
     cost_budget::CostBudgetTracker,
-    baseline::{Baseline, BaselineError, Regression, Tolerance},
     counter::{EventCounter, EventCounts},
     histogram::Histogram,
     insight::{CallSite, InsightStats, RetryPattern, SpanInsight, TraceInsight, TraceInsights},
@@ -150,12 +151,12 @@ pub use self::{
     llm_usage::{LlmFigures, LlmUsage, LlmUsageSnapshot},
     module_performance::{ModuleFigures, ModulePerformance, ModulePerformanceSnapshot},
     module_scope::ModuleScope,
+    optimization::{OptimizationProgress, OptimizationReport, OptimizationTrial},
     pricing::{
         CostBreakdown, ModelPrice, PriceTableError, Pricing, Rates, ServiceTier, Unpriced,
         UnpricedModel,
     },
     scope::Scope,
-    optimization::{OptimizationProgress, OptimizationReport, OptimizationTrial},
     subscriber::{BaseSubscriber, Subscriptions},
     token_budget::{ModelUsage, TokenBudgetExceeded, TokenBudgetTracker},
 };

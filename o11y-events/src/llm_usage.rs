@@ -11,6 +11,7 @@ pub use self::{figures::LlmFigures, snapshot::LlmUsageSnapshot};
 use crate::{
     call_end::{CallEnd, UNKNOWN, module_of, user_of},
     groups::Groups,
+    pricing::Pricing,
     subscriber::{BaseSubscriber, Subscriptions},
 };
 
@@ -59,8 +60,9 @@ const MAX_GROUPS: usize = 64;
 /// println!("{snapshot}");
 /// ```
 #[must_use = "attach it to a bus, else it counts nothing"]
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct LlmUsage {
+    prices: Pricing,
     books: Mutex<Books>,
 }
 
@@ -97,9 +99,20 @@ impl Books {
 }
 
 impl LlmUsage {
-    /// Without any call so far.
+    /// Without any call so far. Calls that do not say what they cost are priced by
+    /// [`Pricing::builtin`].
     pub fn new() -> Self {
-        Self::default()
+        Self {
+            prices: Pricing::builtin().clone(),
+            books: Mutex::default(),
+        }
+    }
+
+    /// Prices the calls that do not say what they cost by this table; by none, with
+    /// `Pricing::new()`.
+    pub fn priced_by(mut self, prices: Pricing) -> Self {
+        self.prices = prices;
+        self
     }
 
     /// The figures so far, all of one moment.
@@ -132,13 +145,20 @@ impl LlmUsage {
                 .enter(model, provider, event, |figures| figures.refused += 1);
         } else if let Some(call) = CallEnd::from_event(event) {
             let (model, provider) = (call.model(), call.provider());
+            let cost = call.cost(&self.prices);
             self.lock()
-                .enter(model, provider, event, |figures| figures.add(&call));
+                .enter(model, provider, event, |figures| figures.add(&call, cost));
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for LlmUsage {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -74,7 +74,7 @@ impl Alert {
         Self::new(name, Measure::ErrorRate, limit)
     }
 
-    /// A call costs more than `limit` on average, of those that say what they cost.
+    /// A call costs more than `limit` on average, of those whose cost is known.
     pub fn cost_per_call(name: impl Into<Cow<'static, str>>, limit: Cost) -> Self {
         Self::new(name, Measure::CostPerCall, limit.to_usd())
     }

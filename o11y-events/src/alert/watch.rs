@@ -9,6 +9,7 @@ use crate::{
     call_end::CallEnd,
     figure::{share, to_f64},
     histogram::rank,
+    pricing::Pricing,
 };
 
 #[derive(Debug)]
@@ -37,7 +38,7 @@ impl Watch {
     }
 
     /// Looks at an ended call. Under the lock: one pass over what is kept.
-    pub(super) fn look(&mut self, call: &CallEnd) -> Option<Crossing> {
+    pub(super) fn look(&mut self, call: &CallEnd, prices: &Pricing) -> Option<Crossing> {
         if self
             .alert
             .model
@@ -46,7 +47,7 @@ impl Watch {
         {
             return None;
         }
-        let value = sample(self.alert.measure, call)?;
+        let value = sample(self.alert.measure, call, prices)?;
         if self.last.len() >= self.alert.calls {
             self.last.pop_front();
         }
@@ -127,13 +128,13 @@ impl Watch {
 }
 
 /// What a call says of the figure; none if it says nothing, and does not count then.
-fn sample(measure: Measure, call: &CallEnd) -> Option<f64> {
+fn sample(measure: Measure, call: &CallEnd, prices: &Pricing) -> Option<f64> {
     match measure {
         Measure::Latency(_) if call.failed => None,
         Measure::Latency(_) => call.duration().map(|duration| duration.as_secs_f64()),
         Measure::FirstToken(_) => call.first_token.map(|time| time.as_secs_f64()),
         Measure::ErrorRate => share(u64::from(call.failed), 1),
-        Measure::CostPerCall => call.cost().map(Cost::to_usd),
+        Measure::CostPerCall => call.cost(prices).map(Cost::to_usd),
         Measure::TokensPerCall => Some(to_f64(call.tokens())),
     }
 }
@@ -166,7 +167,7 @@ mod tests {
             let mut watch = watch(calls);
 
             for time in times {
-                watch.look(&end(time));
+                watch.look(&end(time), &Pricing::new());
 
                 let value = watch.value().unwrap();
                 prop_assert_eq!(watch.exceeds(1.0), Some(value > 1.0));
@@ -179,7 +180,7 @@ mod tests {
     fn between_the_two_marks_nothing_is_told() {
         let mut watch = watch(1);
         let mut told = |milliseconds| {
-            let crossing = watch.look(&end(milliseconds));
+            let crossing = watch.look(&end(milliseconds), &Pricing::new());
             crossing.map(|crossing| crossing.state.is_raised)
         };
 

@@ -22,9 +22,9 @@ pub struct LlmFigures {
     pub usage: Usage,
     /// All their tokens, those included of which no class was said.
     pub tokens: u64,
-    /// What they cost, as far as they said so.
+    /// What they cost, as they say or else by the table; nothing for those of neither.
     pub cost: Cost,
-    /// How many said what they cost.
+    /// Of how many the cost is known.
     pub priced: u64,
     /// From the request to the end, of answered calls that said so.
     pub latency: Histogram,
@@ -39,7 +39,7 @@ impl LlmFigures {
         share(self.errors, self.calls)
     }
 
-    /// What a call costs on average, of those that said so.
+    /// What a call costs on average, of those whose cost is known.
     #[must_use]
     pub fn cost_per_call(&self) -> Option<Cost> {
         let picodollars = self.cost.picodollars().checked_div(self.priced)?;
@@ -60,13 +60,13 @@ impl LlmFigures {
 
     /// A failed call counts in no latency: many fail at once or only after a timeout, and either
     /// would say nothing of how long an answer takes.
-    pub(super) fn add(&mut self, call: &CallEnd) {
+    pub(super) fn add(&mut self, call: &CallEnd, cost: Option<Cost>) {
         self.calls += 1;
         self.errors += u64::from(call.failed);
         self.retries = self.retries.saturating_add(call.retries);
         self.usage = self.usage + call.usage();
         self.tokens = self.tokens.saturating_add(call.tokens());
-        if let Some(cost) = call.cost() {
+        if let Some(cost) = cost {
             self.cost = self.cost + cost;
             self.priced += 1;
         }
