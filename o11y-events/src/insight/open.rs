@@ -95,6 +95,14 @@ impl OpenTraces {
     pub(super) fn add(&mut self, id: TraceId, span: Seen, now: Instant) -> Vec<Gone> {
         let is_root = span.parent.is_none();
         let is_new = !self.traces.contains_key(&id);
+        let is_time = self
+            .looked
+            .is_none_or(|looked| now.saturating_duration_since(looked) >= LOOK);
+        let mut gone = if is_new && is_time {
+            self.silent(now)
+        } else {
+            Vec::new()
+        };
         let trace = self.traces.entry(id).or_insert_with(|| Open {
             spans: Vec::new(),
             left_out: 0,
@@ -110,16 +118,8 @@ impl OpenTraces {
         } else {
             trace.left_out += 1;
         }
-        let mut gone = Vec::new();
         if is_root {
             gone.extend(self.remove(id, true));
-        }
-        if is_new
-            && self
-                .looked
-                .is_none_or(|looked| now.saturating_duration_since(looked) >= LOOK)
-        {
-            gone.append(&mut self.silent(now));
         }
         while self.traces.len() > self.max_traces || self.spans > MAX_SPANS {
             let oldest = self.traces.iter().min_by_key(|(_, trace)| trace.turn);
