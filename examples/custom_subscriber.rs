@@ -70,10 +70,10 @@ fn main() -> anyhow::Result<()> {
 
     let book = log.book.lock().unwrap_or_else(PoisonError::into_inner);
     for (tool, times) in &book.tools {
-        println!("{tool} was used {times} times");
+        println!("{tool}: {times}");
     }
     for (model, tokens) in &book.calls {
-        println!("{model} used {tokens} tokens");
+        println!("{model}: {tokens} tokens");
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use o11y_core::{Value, key};
 const MAX_PLAIN_BYTES: usize = 128;
 
 /// What went in, what came out, and what quotes it.
-const CONTENT: [&str; 20] = [
+const CONTENT: [&str; 22] = [
     key::INPUT,
     key::OUTPUT,
     key::STATUS_MESSAGE,
@@ -21,6 +21,8 @@ const CONTENT: [&str; 20] = [
     "gen_ai.input.messages",
     "gen_ai.output.messages",
     "gen_ai.system_instructions",
+    "gen_ai.tool.call.arguments",
+    "gen_ai.tool.call.result",
     "gen_ai.prompt",
     "gen_ai.completion",
     "input",

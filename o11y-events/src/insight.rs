@@ -153,7 +153,7 @@ impl TraceInsights {
     #[must_use]
     pub fn latest(&self) -> Vec<TraceInsight> {
         let gone = self.lock().close(|open| open.silent(Instant::now()));
-        self.tell(gone);
+        self.tell(&gone);
         self.lock().store.latest()
     }
 
@@ -180,22 +180,27 @@ impl TraceInsights {
         let trace_id = record.trace_id();
         let seen = Seen::of(record, &self.anchor);
         let mut state = self.lock();
-        if state.store.is_late(trace_id) {
+        // A trace that is open was not told, so most spans need not be looked for.
+        if !state.open.contains(trace_id) && state.store.is_late(trace_id) {
             return;
         }
         let gone = state.close(|open| open.add(trace_id, seen, now));
         drop(state);
-        self.tell(gone);
+        self.tell(&gone);
     }
 
-    /// Computes without the lock, and calls others without it.
-    fn tell(&self, gone: Vec<Gone>) {
+    /// Computes without the lock, and calls others without it, when all is kept: they may panic.
+    fn tell(&self, gone: &[Gone]) {
+        let mut insights = Vec::with_capacity(gone.len());
         for trace in gone {
-            let insight = Arc::new(TraceInsight::of(&trace));
+            let insight = Arc::new(TraceInsight::of(trace));
             let pushed_out = self.lock().store.add(Arc::clone(&insight), self.keep);
             drop(pushed_out);
-            if let Some(listener) = &self.listener {
-                listener(&insight);
+            insights.push(insight);
+        }
+        if let Some(listener) = &self.listener {
+            for insight in &insights {
+                listener(insight);
             }
         }
     }

@@ -71,8 +71,9 @@ const GRACE: Duration = Duration::from_secs(5);
 /// for a disk. What waits is bounded by bytes: beyond that, what comes is dropped and counted. What
 /// the disk refuses is counted with the error, see [`stats`](Self::stats); the thread goes on with
 /// what comes next. A drop writes what waits and closes the file, for up to 5 s, so a guard that is
-/// kept to the end of `main` loses nothing; `process::exit` and a detached one end without, unless
-/// [`flush`](Self::flush) is called before. What a crash may lose is the last 100 ms.
+/// kept to the end of `main` loses nothing; `process::exit`, a detached one, and a drop while other
+/// threads still emit may end without it, unless [`flush`](Self::flush) is called before. What a
+/// crash may lose is the last 100 ms.
 ///
 /// At the size of [`max_bytes`](JsonLinesBuilder::max_bytes) the file is renamed to `run.jsonl.1`,
 /// an older one to `run.jsonl.2` and so on, and a new one begun. One process writes to a path.

@@ -90,6 +90,10 @@ impl OpenTraces {
         self.traces.len()
     }
 
+    pub(super) fn contains(&self, id: TraceId) -> bool {
+        self.traces.contains_key(&id)
+    }
+
     /// Adds a span. What is no longer open by that: its own trace if it is the root, and those that
     /// have been silent or have to make room.
     pub(super) fn add(&mut self, id: TraceId, span: Seen, now: Instant) -> Vec<Gone> {

@@ -84,7 +84,7 @@ impl fmt::Display for LlmUsageSnapshot {
                 writeln!(f, "{}", table(kind, groups, None))?;
             }
         }
-        table("all", &[], Some(&self.total)).fmt(f)
+        table("", &[], Some(&self.total)).fmt(f)
     }
 }
 
@@ -104,7 +104,7 @@ fn table(kind: &str, groups: &[(String, LlmFigures)], total: Option<&LlmFigures>
     let named = groups
         .iter()
         .map(|(name, figures)| (name.as_str(), figures));
-    for (name, figures) in named.chain(total.map(|total| ("", total))) {
+    for (name, figures) in named.chain(total.map(|total| ("all", total))) {
         let time = |time: Option<_>| or_dash(time.map(Time));
         table.row([
             name.to_owned(),
