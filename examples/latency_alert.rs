@@ -27,19 +27,15 @@ fn main() -> anyhow::Result<()> {
     let usage = LlmUsage::new().attach(events());
 
     let _pager = events().subscribe("alert.*", |event: &Event| {
-        let told = ["alert.name", "alert.measure", "alert.value", "alert.limit"].map(|key| {
-            event
-                .attribute(key)
-                .map(ToString::to_string)
-                .unwrap_or_default()
-        });
+        let told = |key| {
+            let value = event.attribute(key).map(ToString::to_string);
+            value.unwrap_or_default()
+        };
+        let (name, measure) = (told("alert.name"), told("alert.measure"));
+        let (value, limit) = (told("alert.value"), told("alert.limit"));
         println!(
-            "{:13} {}: {} is {} s, the limit is {} s",
-            event.name(),
-            told[0],
-            told[1],
-            told[2],
-            told[3]
+            "{:13} {name}: {measure} is {value} s, the limit is {limit} s",
+            event.name()
         );
     });
 

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use log::{LevelFilter, Log, Metadata, Record};
 use o11y_core::{EventBus, Telemetry, attributes, event, key};
-use o11y_events::{BaseSubscriber, LogWriter};
+use o11y_events::{BaseSubscriber as _, LogWriter};
 
 /// Keeps the lines, and emits an event of its own for each.
 struct Memory(Mutex<Vec<String>>);

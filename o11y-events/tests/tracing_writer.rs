@@ -1,6 +1,7 @@
 //! Events as events of `tracing`.
 
 #![cfg(feature = "tracing")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::{
     fmt::{Debug, Write as _},
@@ -8,7 +9,7 @@ use std::{
 };
 
 use o11y_core::{EventBus, Telemetry, attributes, event};
-use o11y_events::{BaseSubscriber, TracingWriter};
+use o11y_events::{BaseSubscriber as _, TracingWriter};
 use tracing::{
     Event, Metadata, Subscriber,
     field::{Field, Visit},
