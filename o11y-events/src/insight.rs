@@ -77,8 +77,9 @@ type Listener = Box<dyn Fn(&TraceInsight) + Send + Sync>;
 ///
 /// At most 256 traces are open with 20,000 spans together and 1,000 each, and the last 32 insights
 /// are kept. A trace that makes room for newer ones, or of which nothing was heard for five minutes,
-/// as when its root is in another process, is told with [`is_complete`](TraceInsight::is_complete)
-/// false; its topmost spans are then the children of nothing. Spans that end after their root are
+/// is told with [`is_complete`](TraceInsight::is_complete) false; its topmost spans then stand side by
+/// side. Of a trace that comes from another process the part below each span that was called from
+/// there is told for itself. Spans that end after their root are
 /// counted as late. Of call sites there are 256, and `(other)`.
 pub struct TraceInsights {
     anchor: Anchor,
@@ -96,8 +97,11 @@ impl State {
     /// What is gone by this; spans that come after are late.
     fn close(&mut self, change: impl FnOnce(&mut OpenTraces) -> Vec<Gone>) -> Vec<Gone> {
         let gone = change(&mut self.open);
-        for trace in &gone {
-            self.store.finished(trace.id);
+        for trace in gone.iter().filter(|trace| !self.open.contains(trace.id)) {
+            // A trace from another process may come here again.
+            if trace.spans.last().is_none_or(|last| !last.is_local_root) {
+                self.store.finished(trace.id);
+            }
         }
         gone
     }

@@ -13,7 +13,7 @@ use o11y_core::{
     ModuleEvent, OptimizationEvent, Telemetry, TraceAttributes, Usage, Veto, attributes, key,
 };
 use o11y_events::{
-    Alert, Alerts, BaseSubscriber, Baseline, BaselineError, EventCounter, Histogram, LlmUsage,
+    Alert, Alerts, BaseSubscriber as _, Baseline, BaselineError, EventCounter, Histogram, LlmUsage,
     ModulePerformance, OptimizationProgress, Pricing, Tolerance,
 };
 
@@ -427,7 +427,7 @@ fn an_alert_is_raised_and_cleared_once_per_crossing() {
         telemetry.run(|| {
             LlmEvent::new("openai", model)
                 .duration(Duration::from_secs(seconds))
-                .emit()
+                .emit();
         });
     };
 
@@ -475,7 +475,7 @@ fn an_alert_is_raised_once_by_eight_threads_and_its_handler_may_call() {
                     for _ in 0..200 {
                         o11y_core::event("llm.generate", attributes! { key::TOTAL_TOKENS => 500 });
                     }
-                })
+                });
             });
         }
     });

@@ -105,19 +105,52 @@ fn a_span_that_ends_after_its_root_is_counted_and_begins_no_trace() {
     assert!(latest[0].to_string().ends_with("spans too late: 1\n"));
 }
 
+const ELSEWHERE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
 #[test]
-fn a_trace_whose_root_is_elsewhere_is_told_when_it_is_silent() {
-    let (insights, telemetry) = insights(TraceInsights::new().quiet(Duration::ZERO));
+fn each_part_of_a_trace_from_another_process_is_told_for_itself() {
+    let (insights, telemetry) = insights(TraceInsights::new());
 
     telemetry.run(|| {
-        let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-        let remote = Context::from_traceparent(parent).unwrap();
-        remote.run(|| Context::with_span("serve", |_| Context::with_span("ask", |_| ())));
+        let remote = Context::from_traceparent(ELSEWHERE).unwrap();
+        let serve = |name: &'static str, inside: &dyn Fn()| {
+            remote.run(|| {
+                Context::with_span(name, |_| {
+                    Context::with_span("ask", |_| Context::with_span("deep", |_| inside()));
+                });
+            });
+        };
+        serve("first", &|| serve("within", &|| ()));
+        serve("second", &|| ());
     });
 
-    let latest = insights.latest();
-    assert_eq!((latest[0].is_complete, &*latest[0].name), (false, "serve"));
-    assert_eq!((insights.stats().incomplete, insights.stats().open), (1, 0));
+    let told = insights.latest();
+    let told: Vec<_> = told
+        .iter()
+        .map(|it| (&*it.name, it.spans.len(), it.is_complete))
+        .collect();
+    assert_eq!(
+        told,
+        [("within", 3, true), ("first", 3, true), ("second", 3, true)]
+    );
+    let stats = insights.stats();
+    assert_eq!((stats.complete, stats.open, stats.late_spans), (3, 0, 0));
+}
+
+#[test]
+fn a_trace_without_its_root_is_told_when_it_is_silent() {
+    let (insights, telemetry) = insights(TraceInsights::new().quiet(Duration::ZERO));
+
+    let latest = telemetry.run(|| {
+        Context::with_span("answer", |_| {
+            Context::with_span("ask", |_| ());
+            insights.latest()
+        })
+    });
+
+    assert_eq!((latest[0].is_complete, &*latest[0].name), (false, "ask"));
+    let stats = insights.stats();
+    assert_eq!((stats.incomplete, stats.open, stats.late_spans), (1, 0, 1));
 }
 
 #[test]

@@ -18,7 +18,7 @@ use o11y_core::{
     Context, Cost, EventBus, Generation, Module, ObservationType, SpanSpec, Telemetry,
     TraceAttributes, Usage, attributes, event, key,
 };
-use o11y_events::{BaseSubscriber, JsonLines, JsonLinesError};
+use o11y_events::{BaseSubscriber as _, JsonLines, JsonLinesError};
 use serde_json::Value;
 
 /// A directory of its own, removed at the end.

@@ -1,7 +1,8 @@
 //! The traces whose root has not ended.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
+    mem,
     time::{Duration, Instant},
 };
 
@@ -28,6 +29,8 @@ pub(super) struct Seen {
     pub(super) name: Box<str>,
     pub(super) observation: ObservationType,
     pub(super) failed: bool,
+    /// Its parent is in another process: it is the root of what happens here.
+    pub(super) is_local_root: bool,
 }
 
 impl Seen {
@@ -41,6 +44,7 @@ impl Seen {
             name: beginning(record.name(), MAX_NAME_BYTES).into(),
             observation: record.observation(),
             failed: record.status() == Status::Error,
+            is_local_root: record.parent_is_remote(),
         }
     }
 }
@@ -51,7 +55,7 @@ pub(super) struct Gone {
     pub(super) id: TraceId,
     pub(super) spans: Vec<Seen>,
     pub(super) left_out: u64,
-    /// Whether its root is the last of the spans.
+    /// Whether its root, or its root here, is the last of the spans.
     pub(super) is_complete: bool,
 }
 
@@ -98,6 +102,7 @@ impl OpenTraces {
     /// have been silent or have to make room.
     pub(super) fn add(&mut self, id: TraceId, span: Seen, now: Instant) -> Vec<Gone> {
         let is_root = span.parent.is_none();
+        let local_root = span.is_local_root.then_some(span.id);
         let is_new = !self.traces.contains_key(&id);
         let is_time = self
             .looked
@@ -116,7 +121,7 @@ impl OpenTraces {
         trace.heard = now;
         self.turns += 1;
         trace.turn = self.turns;
-        if is_root || trace.spans.len() < MAX_SPANS_OF_TRACE {
+        if is_root || local_root.is_some() || trace.spans.len() < MAX_SPANS_OF_TRACE {
             trace.spans.push(span);
             self.spans += 1;
         } else {
@@ -124,6 +129,8 @@ impl OpenTraces {
         }
         if is_root {
             gone.extend(self.remove(id, true));
+        } else if let Some(root) = local_root {
+            gone.extend(self.remove_below(id, root));
         }
         while self.traces.len() > self.max_traces || self.spans > MAX_SPANS {
             let oldest = self.traces.iter().min_by_key(|(_, trace)| trace.turn);
@@ -145,6 +152,33 @@ impl OpenTraces {
             .into_iter()
             .filter_map(|id| self.remove(id, false))
             .collect()
+    }
+
+    /// Removes what is below a root whose parent is in another process. The trace may have more of
+    /// them here, at the same time or later.
+    fn remove_below(&mut self, id: TraceId, root: SpanId) -> Option<Gone> {
+        let trace = self.traces.get_mut(&id)?;
+        let mut below = HashSet::<_, RandomState>::from_iter([root]);
+        // The newest first, for parents end last.
+        for span in trace.spans.iter().rev() {
+            if span.parent.is_some_and(|parent| below.contains(&parent)) {
+                below.insert(span.id);
+            }
+        }
+        let spans = mem::take(&mut trace.spans);
+        let (spans, left) = spans.into_iter().partition(|span| below.contains(&span.id));
+        trace.spans = left;
+        self.spans -= below.len();
+        let left_out = mem::take(&mut trace.left_out);
+        if trace.spans.is_empty() {
+            self.traces.remove(&id);
+        }
+        Some(Gone {
+            id,
+            spans,
+            left_out,
+            is_complete: true,
+        })
     }
 
     fn remove(&mut self, id: TraceId, is_complete: bool) -> Option<Gone> {

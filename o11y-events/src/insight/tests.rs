@@ -19,6 +19,7 @@ fn span(number: u8, parent: u8, name: &str, start: u64, end: u64) -> Seen {
         name: name.into(),
         observation: ObservationType::Span,
         failed: false,
+        is_local_root: false,
     }
 }
 

@@ -35,7 +35,7 @@ pub struct TraceInsight {
     pub peak_concurrency: usize,
     /// What was tried again.
     pub retries: Vec<RetryPattern>,
-    /// Whether the root has ended.
+    /// Whether the root has ended, or the span that was called from another process.
     pub is_complete: bool,
     /// Spans whose parent was not seen; they stand below the root.
     pub orphan_spans: usize,
