@@ -51,6 +51,10 @@ impl<T: Default> Groups<T> {
         place
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.named.len()
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
         self.named.iter().map(|(name, group)| (&**name, group))
     }

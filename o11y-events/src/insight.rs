@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use o11y_core::{Anchor, Ended, ObservationType, Record, Sink};
+use o11y_core::{Anchor, Ended, FlushError, ObservationType, Record, Sink, TraceId};
 
 pub use self::{
     call_site::CallSite,
@@ -35,8 +35,8 @@ type Listener = Box<dyn Fn(&TraceInsight) + Send + Sync>;
 ///
 /// It keeps of every ended span a few numbers and its name, and computes a [`TraceInsight`] when the
 /// root ends, on the thread that ends it. Content is not looked at. Give it to
-/// [`Observability::enable`](o11y_core::Observability::enable), or beside an exporter to a
-/// [`FanOut`](o11y_core::FanOut), before the exporter: the last one there is spared a copy.
+/// [`Observability::enable`](o11y_core::Observability::enable), alone or [`before`](Self::before) an
+/// exporter.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -86,6 +86,7 @@ pub struct TraceInsights {
     keep: usize,
     state: Mutex<State>,
     listener: Option<Listener>,
+    next: Option<Arc<dyn Sink>>,
 }
 
 struct State {
@@ -120,6 +121,7 @@ impl TraceInsights {
                 store: Store::new(),
             }),
             listener: None,
+            next: None,
         }
     }
 
@@ -152,6 +154,14 @@ impl TraceInsights {
         self
     }
 
+    /// Gives every record on to `next`, such as an exporter, once it was looked at. No copy is made,
+    /// as a [`FanOut`](o11y_core::FanOut) would. Only traces that `next` samples are seen then.
+    #[must_use]
+    pub fn before(mut self, next: Arc<dyn Sink>) -> Self {
+        self.next = Some(next);
+        self
+    }
+
     /// The insights that are kept, the newest last. Traces that have been silent for too long are
     /// among them from now on.
     #[must_use]
@@ -177,12 +187,12 @@ impl TraceInsights {
         }
     }
 
-    fn take(&self, record: &Record, now: Instant) {
-        if record.observation() == ObservationType::Event {
-            return; // a moment takes no time
-        }
-        let trace_id = record.trace_id();
-        let seen = Seen::of(record, &self.anchor);
+    fn look(&self, record: &Record) -> Option<(TraceId, Seen)> {
+        let is_moment = record.observation() == ObservationType::Event;
+        (!is_moment).then(|| (record.trace_id(), Seen::of(record, &self.anchor)))
+    }
+
+    fn take(&self, trace_id: TraceId, seen: Seen, now: Instant) {
         let mut state = self.lock();
         // A trace that is open was not told, so most spans need not be looked for.
         if !state.open.contains(trace_id) && state.store.is_late(trace_id) {
@@ -221,8 +231,41 @@ impl Default for TraceInsights {
 }
 
 impl Sink for TraceInsights {
+    fn wants_starts(&self) -> bool {
+        self.next.as_ref().is_some_and(|next| next.wants_starts())
+    }
+
+    fn sample_rate(&self) -> f64 {
+        self.next.as_ref().map_or(1.0, |next| next.sample_rate())
+    }
+
+    fn on_start(&self, record: &Record) {
+        if let Some(next) = &self.next {
+            next.on_start(record);
+        }
+    }
+
     fn on_end(&self, ended: Ended<'_>) {
-        self.take(ended.record(), Instant::now());
+        let seen = self.look(ended.record());
+        // First, so that a listener's panic keeps no record from it.
+        if let Some(next) = &self.next {
+            next.on_end(ended);
+        }
+        if let Some((trace_id, seen)) = seen {
+            self.take(trace_id, seen, Instant::now());
+        }
+    }
+
+    fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
+        self.next
+            .as_ref()
+            .map_or(Ok(()), |next| next.flush(timeout))
+    }
+
+    fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
+        self.next
+            .as_ref()
+            .map_or(Ok(()), |next| next.shutdown(timeout))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What model calls use and how they do, by model, provider, user and module.
 
 use std::{
-    mem,
+    fmt, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -60,7 +60,6 @@ const MAX_GROUPS: usize = 64;
 /// println!("{snapshot}");
 /// ```
 #[must_use = "attach it to a bus, else it counts nothing"]
-#[derive(Debug)]
 pub struct LlmUsage {
     prices: Pricing,
     books: Mutex<Books>,
@@ -159,6 +158,14 @@ impl LlmUsage {
 impl Default for LlmUsage {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl fmt::Debug for LlmUsage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LlmUsage")
+            .field("calls", &self.lock().total.calls)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,11 +1,15 @@
 //! Trace insight of real spans: what is told, kept, late, and of traces whose root is elsewhere.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
 
-use o11y_core::{Context, EventBus, FanOut, Sink, SpanSpec, Telemetry, attributes, event};
+use o11y_core::{
+    Context, Ended, EventBus, FanOut, FlushError, Sink, SpanSpec, Telemetry, attributes, event,
+};
 use o11y_events::TraceInsights;
 
 fn insights(insights: TraceInsights) -> (Arc<TraceInsights>, Telemetry) {
@@ -170,6 +174,51 @@ fn at_most_so_many_traces_are_open() {
     drop(roots);
     assert_eq!((insights.stats().open, insights.stats().complete), (0, 3));
     assert_eq!(insights.stats().late_spans, 7);
+}
+
+/// An exporter that samples and has something to say of its flush.
+#[derive(Default)]
+struct Exporter {
+    records: Mutex<Vec<String>>,
+}
+
+impl Sink for Exporter {
+    fn sample_rate(&self) -> f64 {
+        0.5
+    }
+
+    fn on_end(&self, ended: Ended<'_>) {
+        self.records
+            .lock()
+            .unwrap()
+            .push(ended.take().name().to_owned());
+    }
+
+    fn flush(&self, timeout: Duration) -> Result<(), FlushError> {
+        Err(FlushError::Timeout {
+            waiting: 7,
+            timeout,
+        })
+    }
+}
+
+#[test]
+fn what_stands_behind_it_gets_every_record_and_is_asked_in_its_place() {
+    let exporter = Arc::new(Exporter::default());
+    let insights = TraceInsights::new().before(exporter.clone());
+    let insights = Arc::new(insights.on_trace(|_| panic!("a listener's fault")));
+
+    // Half of the traces are sampled.
+    let telemetry = Telemetry::scoped(insights.clone(), EventBus::new());
+    telemetry.run(|| (0..200).for_each(|_| Context::with_span("answer", |_| ())));
+
+    let arrived = exporter.records.lock().unwrap().len();
+    assert!((1..200).contains(&arrived), "{arrived}");
+    assert_eq!(insights.stats().complete, arrived as u64);
+    assert!(matches!(
+        insights.flush(Duration::ZERO),
+        Err(FlushError::Timeout { waiting: 7, .. })
+    ));
 }
 
 #[test]

@@ -53,6 +53,8 @@ struct State {
     bytes: usize,
     /// Taken by the worker and not yet settled.
     in_hand: u64,
+    /// What the worker has taken; it counts until the worker comes back.
+    bytes_in_hand: usize,
     stats: JsonLinesStats,
     /// Somebody waits.
     hurry: bool,
@@ -93,7 +95,8 @@ impl Queue {
         let bytes = item.bytes();
         let mut state = self.lock();
         let before = state.bytes;
-        if state.closing || before.saturating_add(bytes) > self.max_bytes {
+        let held = before.saturating_add(state.bytes_in_hand);
+        if state.closing || held.saturating_add(bytes) > self.max_bytes {
             state.stats.dropped += 1;
             drop(state); // before the item, which may be large
             return;
@@ -112,6 +115,7 @@ impl Queue {
     /// What there is to write, none at the end. Waits for something, then for a bit more.
     pub(super) fn take(&self) -> Option<Vec<Item>> {
         let mut state = self.lock();
+        state.bytes_in_hand = 0;
         while state.items.is_empty() {
             if state.closing {
                 return None;
@@ -126,7 +130,7 @@ impl Queue {
             |state: &mut State| !state.hurry && !state.closing && state.bytes <= self.max_bytes / 2;
         let waited = self.work.wait_timeout_while(state, GATHER, gathering);
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        state.bytes = 0;
+        state.bytes_in_hand = mem::take(&mut state.bytes);
         state.in_hand = state.items.len() as u64;
         state.hurry = false;
         Some(mem::take(&mut state.items))
