@@ -1,11 +1,7 @@
 //! Budgets: limits that hold under parallel load, because what a call may use is reserved before
 //! it is made.
 
-use std::{
-    fmt,
-    sync::{Arc, MutexGuard},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 pub(crate) use self::{amount::Amounts, calls::Caller, node::Ended, shares::Names};
 pub use self::{
@@ -22,6 +18,7 @@ use self::{
     crossing::tell,
     tree::{State, Tree},
 };
+use crate::sync::MutexGuard;
 
 mod amount;
 mod ask;
@@ -32,6 +29,8 @@ mod exceeded;
 mod gauge;
 mod keyed;
 mod limits;
+#[cfg(all(test, o11y_loom))]
+mod model;
 mod node;
 mod reservation;
 mod shares;

@@ -128,6 +128,7 @@ mod optimization;
 mod pricing;
 mod scope;
 mod subscriber;
+mod sync;
 mod table;
 mod token_budget;
 #[cfg(feature = "tracing")]

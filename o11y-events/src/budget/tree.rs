@@ -9,7 +9,7 @@ use std::{
     fmt,
     panic::{RefUnwindSafe, UnwindSafe},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -25,6 +25,7 @@ use super::{
     node::{Ended, Node},
     window::nanoseconds,
 };
+use crate::sync::{Mutex, MutexGuard};
 
 /// Tells the time since any fixed moment.
 type Clock = Box<dyn Fn() -> Duration + Send + Sync>;
