@@ -54,6 +54,9 @@ pub struct Context {
     pub(crate) sampled: bool,
     /// Whether the span here is another process's.
     pub(crate) remote: bool,
+    /// What the span was opened as.
+    #[cfg(feature = "tracing")]
+    pub(crate) observation: crate::observation::ObservationType,
     pub(crate) scope: Option<Arc<Scope>>,
     /// Where it all goes, if not to where the process's goes. Here and not in the scope, which
     /// records keep: a sink that keeps records would keep itself.
@@ -68,6 +71,8 @@ impl Context {
         span_id: SpanId::NONE,
         sampled: true,
         remote: false,
+        #[cfg(feature = "tracing")]
+        observation: crate::observation::ObservationType::Span,
         scope: None,
         telemetry: None,
         mailbox: None,
@@ -363,6 +368,8 @@ impl Span {
             span_id: record.span_id,
             sampled: true,
             remote: false,
+            #[cfg(feature = "tracing")]
+            observation: record.observation,
             scope: current.scope,
             telemetry: current.telemetry,
             mailbox: Some(Mailbox::out_of_reach()),

@@ -115,7 +115,12 @@ fn bus_of(telemetry: Option<&Telemetry>) -> &EventBus {
 
 /// Whether anybody hears events that are made where the calling code stands.
 pub(crate) fn is_heard_here() -> bool {
-    current::with(|current| bus_of(current.context.telemetry.as_ref()).subscriptions() > 0)
+    current::with(|current| is_heard_in(current.context.telemetry.as_ref()))
+}
+
+/// Whether anybody hears events that are made under this telemetry.
+pub(crate) fn is_heard_in(telemetry: Option<&Telemetry>) -> bool {
+    bus_of(telemetry).subscriptions() > 0
 }
 
 /// An event was emitted; inside a span it becomes an observation.

@@ -23,10 +23,10 @@ use crate::{
 
 mod call;
 mod error;
-mod outcome;
+pub(crate) mod outcome;
 mod owned;
 mod request;
-mod response;
+pub(crate) mod response;
 mod stream;
 
 /// Calling a model.

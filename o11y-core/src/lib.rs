@@ -56,12 +56,15 @@
 //! * `macros`: the attribute `#[observe]`, which makes a function a span.
 //! * `stream`: `Context::generation_stream`, for answers that come as a `Stream` of chunks.
 //! * `testing`: records what a test does, and shows it as a tree.
+//! * `tracing`: `TracingLayer`, which makes observations of the `tracing` spans of LLM crates.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "macros")]
 #[doc(hidden)]
 pub mod __private;
 mod attribute;
+#[cfg(feature = "tracing")]
+mod bridge;
 mod bus;
 mod clock;
 mod context;
@@ -102,6 +105,9 @@ mod value;
 #[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
 pub use o11y_core_macros::observe;
 
+#[cfg(feature = "tracing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
+pub use self::bridge::tracing::TracingLayer;
 #[cfg(feature = "stream")]
 pub use self::generation::GenerationStream;
 pub use self::{

@@ -319,6 +319,13 @@ impl Span {
         self.set_status(Status::Error, message);
     }
 
+    #[cfg(feature = "tracing")]
+    pub(crate) fn rename(&mut self, name: String) {
+        if let Some(record) = &mut self.record {
+            record.name = text(name);
+        }
+    }
+
     fn put(&mut self, key: &'static str, value: impl Into<Value>) {
         if let Some(record) = &mut self.record {
             record.attributes.put(key, value.into());

@@ -173,6 +173,12 @@ impl OwnedSpan {
     pub fn context(&mut self) -> Context {
         self.frame.current.context.handle()
     }
+
+    /// What is current inside of the span.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn inside(&mut self) -> &mut Current {
+        &mut self.frame.current
+    }
 }
 
 impl Deref for OwnedSpan {
@@ -214,7 +220,7 @@ fn prepare(spec: impl IntoSpanSpec) -> Span {
 ///
 /// In a trace that is not sampled the record stays without a start, and what is current already is
 /// all that is needed below; only a root has to say that its trace is not sampled.
-fn open(record: &mut Record, parent: &Context) -> Option<Context> {
+pub(crate) fn open(record: &mut Record, parent: &Context) -> Option<Context> {
     if !parent.sampled && !parent.span_id.is_none() {
         return None;
     }
@@ -238,6 +244,8 @@ fn open(record: &mut Record, parent: &Context) -> Option<Context> {
         span_id: record.span_id,
         sampled,
         remote: false,
+        #[cfg(feature = "tracing")]
+        observation: record.observation,
         scope: parent.scope.clone(),
         telemetry: parent.telemetry.clone(),
         mailbox: None,

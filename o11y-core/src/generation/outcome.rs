@@ -12,10 +12,13 @@ use crate::{
 
 /// How a model call ended.
 #[derive(Clone, Copy)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     Answered,
     /// With an error of this type.
     Failed(&'static str),
+    /// With an error whose type the attributes name already.
+    #[cfg(feature = "tracing")]
+    Reported,
     Cancelled,
     Panicked,
     Vetoed,
@@ -26,6 +29,8 @@ impl Outcome {
         match self {
             Self::Answered => "answered",
             Self::Failed(_) => "failed",
+            #[cfg(feature = "tracing")]
+            Self::Reported => "failed",
             Self::Cancelled => "cancelled",
             Self::Panicked => "panicked",
             Self::Vetoed => "vetoed",
@@ -36,6 +41,8 @@ impl Outcome {
     const fn event(self) -> &'static str {
         match self {
             Self::Answered => "llm.generate",
+            #[cfg(feature = "tracing")]
+            Self::Reported => "llm.error",
             Self::Failed(_) | Self::Cancelled | Self::Panicked => "llm.error",
             Self::Vetoed => "llm.vetoed",
         }
@@ -45,6 +52,8 @@ impl Outcome {
     const fn error(self) -> Option<&'static str> {
         match self {
             Self::Answered => None,
+            #[cfg(feature = "tracing")]
+            Self::Reported => None,
             Self::Failed(kind) => Some(kind),
             Self::Cancelled => Some("cancelled"),
             Self::Panicked => Some("panic"),
@@ -54,7 +63,7 @@ impl Outcome {
 }
 
 /// Emits the one end event, and the mirror of the tokens after it.
-pub(super) fn tell(
+pub(crate) fn tell(
     mut attributes: Attributes,
     outcome: Outcome,
     usage: Option<&Usage>,

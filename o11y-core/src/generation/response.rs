@@ -55,7 +55,7 @@ pub(super) fn note(call: &mut Call<'_>, response: &impl Serialize) {
 ///
 /// A provider that counts in more than one chunk (Anthropic) says each class where it is known;
 /// what a later chunk leaves at zero was said before.
-pub(in crate::generation) fn usage_in(json: &Json) -> Option<Usage> {
+pub(crate) fn usage_in(json: &Json) -> Option<Usage> {
     let usage = usage::find(json)?;
     if json["type"] == "message_delta" {
         // Anthropic's last count leaves out how long the cache lives, which its first has told:
