@@ -129,6 +129,8 @@ pub const RETRIES: &str = "o11y.retries";
 pub const TIME_TO_FIRST_TOKEN_MS: &str = "o11y.time_to_first_token_ms";
 /// The bytes of a streamed answer that were left out of the output.
 pub const OUTPUT_CUT_BYTES: &str = "o11y.output_cut_bytes";
+/// The bytes of a model's answer that were not read, because they were too many.
+pub const UNREAD_BYTES: &str = "o11y.unread_bytes";
 /// A prompt that could not be linked, because its version is not one of Langfuse's.
 pub const PROMPT_NOT_LINKED: &str = "o11y.prompt_not_linked";
 /// Milliseconds from the request to the end.

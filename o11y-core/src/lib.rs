@@ -51,11 +51,14 @@
 //!
 //! None is on by default.
 //!
+//! * `async-openai`: the layers of `tower` for the HTTP service of that crate's client.
 //! * `evaluators`: six small functions that return scores, such as exact match and similarity.
 //! * `http`: `HeaderMap` of the `http` crate as a carrier of a trace, see [`Propagation`].
 //! * `macros`: the attribute `#[observe]`, which makes a function a span.
 //! * `stream`: `Context::generation_stream`, for answers that come as a `Stream` of chunks.
 //! * `testing`: records what a test does, and shows it as a tree.
+//! * `tower`: layers for services over HTTP, which continue a caller's trace, hand it on, and
+//!   observe calls of a model: module `tower`.
 //! * `tracing`: `TracingLayer`, which makes observations of the `tracing` spans of LLM crates.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -97,6 +100,9 @@ mod telemetry;
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 mod text;
+#[cfg(feature = "tower")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+pub mod tower;
 mod typed;
 mod usage;
 mod value;

@@ -115,6 +115,22 @@ impl OwnedCall {
         self.end_with(error);
     }
 
+    /// Ends the call: it failed, in this way and for this reason.
+    #[cfg(feature = "tower")]
+    pub(crate) fn fail_as(mut self, kind: &'static str, reason: &(impl Display + ?Sized)) {
+        self.within(|call| {
+            call.span().fail(kind, reason);
+            call.end_as(Outcome::Failed(kind));
+        });
+        self.close();
+    }
+
+    /// Until the guard is dropped, the thread stands inside the call's span.
+    #[cfg(feature = "tower")]
+    pub(crate) fn enter(&mut self) -> Inside<'_> {
+        Inside::enter(self.parts().1)
+    }
+
     pub(super) fn end_well(&mut self) {
         self.within(|call| call.end_as(Outcome::Answered));
         self.close();
