@@ -20,7 +20,7 @@ use async_openai::{
 use axum::{
     Json, Router,
     http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
+    response::{IntoResponse as _, Response},
     routing::post,
 };
 use futures_util::{StreamExt as _, stream::BoxStream};

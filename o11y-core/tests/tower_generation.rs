@@ -20,7 +20,7 @@ use axum::{
     Router,
     body::{Body, Bytes},
     http::{HeaderMap, Request, Response, StatusCode, Uri, header},
-    response::IntoResponse,
+    response::IntoResponse as _,
     routing::post,
 };
 use futures_util::{StreamExt as _, stream};
@@ -464,10 +464,8 @@ async fn a_service_that_panics_ends_the_call_as_panicked() {
             told.lock().unwrap().extend(outcome.map(str::to_owned));
         })
         .detach();
-    let client = GenerationLayer::new().layer(service_fn(async |_request: Request<_>| {
-        if true {
-            panic!("no beans");
-        }
+    let client = GenerationLayer::new().layer(service_fn(async |request: Request<_>| {
+        assert!(request.headers().contains_key("beans"), "no beans");
         Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
     }));
     let request = Request::post(CHAT).body(Full::<Bytes>::default()).unwrap();

@@ -43,11 +43,11 @@ const MAX_BODY_BYTES: usize = crate::limit::MAX_JSON_BYTES;
 /// and told how it ended.
 ///
 /// ```
+/// use bytes::Bytes;
 /// use http::{Request, Response};
 /// use http_body_util::{BodyExt as _, Full};
 /// use o11y_core::tower::GenerationLayer;
 /// use tower::{ServiceBuilder, ServiceExt as _, service_fn};
-/// # use bytes::Bytes;
 ///
 /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 /// # let recording = o11y_core::testing::Recording::new();
@@ -58,7 +58,7 @@ const MAX_BODY_BYTES: usize = crate::limit::MAX_JSON_BYTES;
 /// # ))));
 /// # let model = tower::util::BoxCloneService::new(model);
 /// let client = ServiceBuilder::new().layer(GenerationLayer::new()).service(model);
-/// let request = Request::post("https://api.openai.com/v1/chat/completions").body(Full::from(
+/// let request = Request::post("https://api.openai.com/v1/chat/completions").body(Full::<Bytes>::from(
 ///     r#"{"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "What shall I drink?"}]}"#,
 /// ))?;
 /// let answer = client.oneshot(request).await.map_err(anyhow::Error::from_boxed)?;
