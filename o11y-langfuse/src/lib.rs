@@ -72,6 +72,7 @@ mod builder;
 #[cfg(test)]
 mod captured;
 mod config;
+mod desk;
 mod encode;
 mod env;
 mod error;

@@ -1,15 +1,18 @@
 //! The end of an exporter whose call cannot be cut, and of threads that are late.
 
-use std::time::SystemTime;
+use std::{
+    thread,
+    time::{Instant, SystemTime},
+};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use o11y_core::Context;
 
 use super::*;
 use crate::{
     builder::Langfuse,
     captured::captured,
-    transport::{Reply, Request},
+    transport::{Cut, Reply, Request, Transport},
     verdict::Answer,
 };
 
@@ -51,8 +54,14 @@ fn config() -> Config {
 fn push(exporter: &Exporter, count: usize) {
     let records = captured(|| (0..count).for_each(|_| Context::with_span("span", |_span| ())));
     for record in records {
-        exporter.shared.spans.queue.push(record);
+        exporter.desk.shared.spans.queue.push(record);
     }
+}
+
+fn over(transport: Hanging) -> Exporter {
+    let config = config();
+    let desk = Desk::spawn_with(&config, transport, NoCut).unwrap();
+    Exporter::over(desk, &config)
 }
 
 /// An exporter that hangs in a request of five spans, until it is told to go on.
@@ -63,7 +72,7 @@ fn hanging() -> (Exporter, Sender<()>) {
         begun,
         go_on: may_go_on,
     };
-    let exporter = Exporter::spawn_with(&config(), transport, NoCut).unwrap();
+    let exporter = over(transport);
     push(&exporter, 5);
     has_begun.recv().unwrap();
     (exporter, go_on)
@@ -102,7 +111,7 @@ fn a_second_shutdown_keeps_its_own_deadline() {
 
     thread::scope(|scope| {
         let patient = scope.spawn(|| exporter.shutdown(Duration::from_secs(20)));
-        while exporter.running.lock().unwrap().is_some() {
+        while exporter.desk.is_running() {
             thread::yield_now();
         }
         let hasty = exporter.shutdown(Duration::from_millis(5));
@@ -127,7 +136,7 @@ fn threads_that_hand_over_during_the_end_lose_nothing_uncounted() {
             begun,
             go_on: may_go_on,
         };
-        let exporter = Exporter::spawn_with(&config(), transport, NoCut).unwrap();
+        let exporter = over(transport);
 
         thread::scope(|scope| {
             for _ in 0..4 {
