@@ -73,6 +73,7 @@ mod builder;
 mod captured;
 mod config;
 mod desk;
+mod drain;
 mod encode;
 mod env;
 mod error;

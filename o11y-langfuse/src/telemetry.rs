@@ -4,7 +4,7 @@
 use std::{
     borrow::Cow,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
@@ -236,6 +236,12 @@ impl Telemetry {
                 reason: reason.to_string(),
             }),
         }
+    }
+
+    /// What a hook needs to deliver what waits, without keeping it alive; none while telemetry is off.
+    pub(crate) fn drain(&self) -> Option<(Weak<Exporter>, Duration)> {
+        let on = self.on()?;
+        Some((Arc::downgrade(&on.exporter), on.shutdown_timeout))
     }
 
     fn on(&self) -> Option<&On> {
