@@ -1,7 +1,7 @@
 //! One kind of item on its way to the server: its queue, its ledger, and when a batch is due.
 
 use crate::{
-    ledger::Ledger,
+    ledger::{Ledger, Requests},
     queue::{Item, Queue},
     stats::{LossReason, Losses},
 };
@@ -24,10 +24,10 @@ pub(crate) struct Figures {
     pub(crate) delivered: u64,
     pub(crate) lost: Losses,
     pub(crate) waiting: u64,
-    pub(crate) requests: u64,
-    pub(crate) retries: u64,
-    pub(crate) bytes_sent: u64,
-    pub(crate) last_status: Option<u16>,
+    pub(crate) waiting_bytes: u64,
+    pub(crate) most_queued: u64,
+    pub(crate) most_bytes: u64,
+    pub(crate) requests: Requests,
     pub(crate) masking_failures: u64,
 }
 
@@ -102,10 +102,10 @@ impl<T: Item> Lane<T> {
             delivered: entries.delivered,
             lost,
             waiting: self.queue.len() as u64 + entries.in_hand,
+            waiting_bytes: self.queue.bytes() as u64,
+            most_queued: self.queue.most_items() as u64,
+            most_bytes: self.queue.most_bytes() as u64,
             requests: entries.requests,
-            retries: entries.retries,
-            bytes_sent: entries.bytes_sent,
-            last_status: entries.last_status,
             masking_failures: entries.masking_failures,
         }
     }

@@ -3,9 +3,16 @@
 //! Invariant: `accepted = delivered + lost(by reason) + waiting`. `waiting` is counted, from the
 //! ring and from what the worker has in hand, never derived by subtraction.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
+};
 
-use crate::stats::{LossReason, Losses};
+use crate::{
+    failure::Failure,
+    stats::{LossReason, Losses},
+    transport::{Reply, Request},
+};
 
 /// The worker's side of the ledger. Items move from the ring into the hand, and from the hand to
 /// their end, only under this lock, so whoever holds it sees each of them exactly once.
@@ -28,14 +35,25 @@ pub(crate) struct Entries {
     pub(crate) in_hand: u64,
     pub(crate) delivered: u64,
     pub(crate) lost: Losses,
-    pub(crate) requests: u64,
-    pub(crate) retries: u64,
-    pub(crate) bytes_sent: u64,
-    pub(crate) last_status: Option<u16>,
+    pub(crate) requests: Requests,
     /// Pieces of content that the program's mask could not deal with.
     pub(crate) masking_failures: u64,
     /// Set when a shutdown gave up on the worker: what it reports later no longer counts.
     closed: bool,
+}
+
+/// What is known of the requests of a lane.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Requests {
+    pub(crate) count: u64,
+    pub(crate) retries: u64,
+    /// Bytes of bodies before compression.
+    pub(crate) bytes: u64,
+    pub(crate) bytes_sent: u64,
+    pub(crate) last_status: Option<u16>,
+    pub(crate) last_success: Option<SystemTime>,
+    pub(crate) last_failure: Option<Failure>,
+    pub(crate) failures_in_a_row: u64,
 }
 
 impl Ledger {
@@ -69,13 +87,26 @@ impl Ledger {
         }
     }
 
-    /// A request was sent; `status` is that of its answer.
-    pub(crate) fn note_request(&self, status: Option<u16>, bytes: usize, is_retry: bool) {
+    /// A request was sent, and this came back.
+    pub(crate) fn note_request(&self, request: &Request<'_>, reply: &Reply, is_retry: bool) {
+        let now = SystemTime::now();
         let mut entries = self.open();
-        entries.requests += 1;
-        entries.retries += u64::from(is_retry);
-        entries.bytes_sent += bytes as u64;
-        entries.last_status = status.or(entries.last_status);
+        let requests = &mut entries.requests;
+        requests.count += 1;
+        requests.retries += u64::from(is_retry);
+        requests.bytes += request.plain_bytes as u64;
+        requests.bytes_sent += request.bytes.len() as u64;
+        requests.last_status = reply.answer.status().or(requests.last_status);
+        match Failure::of(reply) {
+            None => {
+                requests.last_success = Some(now);
+                requests.failures_in_a_row = 0;
+            }
+            failure => {
+                requests.last_failure = failure;
+                requests.failures_in_a_row += 1;
+            }
+        }
     }
 
     pub(crate) fn note_masking_failures(&self, failures: u64) {

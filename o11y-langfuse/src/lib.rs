@@ -78,6 +78,7 @@ mod encode;
 mod env;
 mod error;
 mod exporter;
+mod failure;
 mod filter;
 mod flush;
 mod gzip;
@@ -109,6 +110,7 @@ pub use self::{
     builder::{Langfuse, LangfuseBuilder},
     config::{Config, Host},
     error::{ApiError, ConfigError},
+    failure::Failure,
     mask::{Content, Masked},
     start::init,
     stats::{LossReason, Losses, ScoreStats, Stats},

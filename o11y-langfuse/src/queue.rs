@@ -36,6 +36,9 @@ pub(crate) struct Queue<T> {
     ring: ArrayQueue<T>,
     bytes: AtomicUsize,
     max_bytes: usize,
+    /// The most that ever waited, as far as something has left since.
+    most_items: AtomicUsize,
+    most_bytes: AtomicUsize,
     pushed_out: AtomicU64,
     late: AtomicU64,
     /// `OPEN`, `CLOSED` or `ENDED`.
@@ -49,6 +52,8 @@ impl<T: Item> Queue<T> {
             ring: ArrayQueue::new(max_items),
             bytes: AtomicUsize::new(0),
             max_bytes,
+            most_items: AtomicUsize::new(0),
+            most_bytes: AtomicUsize::new(0),
             pushed_out: AtomicU64::new(0),
             late: AtomicU64::new(0),
             state: AtomicU8::new(OPEN),
@@ -67,6 +72,7 @@ impl<T: Item> Queue<T> {
         // Before the look whether the worker rests, like the count.
         let bytes = self.bytes.fetch_add(content, Ordering::SeqCst) + content;
         if let Some(oldest) = self.ring.force_push(item) {
+            raise(&self.most_items, self.ring.capacity());
             self.push_out(oldest);
         }
         if bytes > self.max_bytes {
@@ -92,12 +98,15 @@ impl<T: Item> Queue<T> {
     /// Takes the oldest item; its content leaves the byte budget through [`Queue::settle`] only
     /// when it has left the worker's hands.
     pub(crate) fn pop(&self) -> Option<T> {
+        // A queue grows until something leaves, so right before that is the moment to look.
+        raise(&self.most_items, self.ring.len());
         self.ring.pop()
     }
 
     /// Gives back the bytes of items that were popped.
     pub(crate) fn settle(&self, content: usize) {
-        self.bytes.fetch_sub(content, Ordering::Relaxed);
+        let before = self.bytes.fetch_sub(content, Ordering::Relaxed);
+        raise(&self.most_bytes, before);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -107,6 +116,16 @@ impl<T: Item> Queue<T> {
     /// The bytes of content in the queue and in the worker's hands.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::SeqCst) // after the worker said that it rests
+    }
+
+    /// The most items that ever waited at once.
+    pub(crate) fn most_items(&self) -> usize {
+        self.most_items.load(Ordering::Relaxed).max(self.len())
+    }
+
+    /// The most bytes of content that were ever in the queue and in the worker's hands at once.
+    pub(crate) fn most_bytes(&self) -> usize {
+        self.most_bytes.load(Ordering::Relaxed).max(self.bytes())
     }
 
     /// Items that were lost because there was no room.
@@ -141,7 +160,7 @@ impl<T: Item> Queue<T> {
     #[cold]
     fn make_room(&self) {
         while self.bytes() > self.max_bytes {
-            match self.ring.pop() {
+            match self.pop() {
                 Some(oldest) => self.push_out(oldest),
                 // What is left is in the worker's hands.
                 None => return,
@@ -154,5 +173,12 @@ impl<T: Item> Queue<T> {
         self.settle(oldest.content_bytes());
         self.pushed_out.fetch_add(1, Ordering::Relaxed);
         drop(oldest);
+    }
+}
+
+/// Notes a larger figure.
+fn raise(most: &AtomicUsize, figure: usize) {
+    if most.load(Ordering::Relaxed) < figure {
+        most.fetch_max(figure, Ordering::Relaxed);
     }
 }

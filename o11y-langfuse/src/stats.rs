@@ -1,9 +1,9 @@
 //! The figures that anyone may read: what became of everything that was handed over.
 
-use std::fmt;
+use std::{fmt, time::SystemTime};
 
 pub use self::score::ScoreStats;
-use crate::lane::Figures;
+use crate::{failure::Failure, lane::Figures};
 
 mod score;
 
@@ -156,14 +156,30 @@ pub struct Stats {
     pub lost: Losses,
     /// Spans in the queue and in the batch in hand.
     pub waiting: u64,
+    /// Bytes of content that these hold: what
+    /// [`queue_bytes`](crate::LangfuseBuilder::queue_bytes) bounds.
+    pub waiting_bytes: u64,
+    /// The most spans that ever waited in the queue at once; at
+    /// [`queue_size`](crate::LangfuseBuilder::queue_size) it was full.
+    pub most_queued: u64,
+    /// The most bytes that ever waited, the span that was one too many included.
+    pub most_waiting_bytes: u64,
     /// Requests sent, retries included.
     pub requests: u64,
     /// Requests that repeated an earlier one.
     pub retries: u64,
+    /// Bytes of request bodies sent, before compression.
+    pub bytes_before_gzip: u64,
     /// Bytes of request bodies sent, as they went over the wire.
     pub bytes_sent: u64,
     /// The HTTP status of the latest answer; none before the first.
     pub last_status: Option<u16>,
+    /// When the latest request that succeeded was answered; none before the first.
+    pub last_success: Option<SystemTime>,
+    /// Why the latest request that failed did; it stays when later ones succeed.
+    pub last_failure: Option<Failure>,
+    /// Requests that failed since one has succeeded.
+    pub failures_in_a_row: u64,
     /// Spans that [`filter`](crate::LangfuseBuilder::filter) left out: not accepted, and no loss.
     pub filtered: u64,
     /// Pieces of content that [`mask`](crate::LangfuseBuilder::mask) failed on and that were
@@ -179,10 +195,10 @@ impl Stats {
             delivered,
             lost,
             waiting,
+            waiting_bytes,
+            most_queued,
+            most_bytes,
             requests,
-            retries,
-            bytes_sent,
-            last_status,
             masking_failures,
         } = spans;
         Self {
@@ -190,10 +206,17 @@ impl Stats {
             delivered,
             lost,
             waiting,
-            requests,
-            retries,
-            bytes_sent,
-            last_status,
+            waiting_bytes,
+            most_queued,
+            most_waiting_bytes: most_bytes,
+            requests: requests.count,
+            retries: requests.retries,
+            bytes_before_gzip: requests.bytes,
+            bytes_sent: requests.bytes_sent,
+            last_status: requests.last_status,
+            last_success: requests.last_success,
+            last_failure: requests.last_failure,
+            failures_in_a_row: requests.failures_in_a_row,
             filtered,
             masking_failures,
             scores,
@@ -230,6 +253,7 @@ impl fmt::Display for Stats {
         let requests = plural(self.requests, "request", "requests");
         let retries = plural(self.retries, "retry", "retries");
         write!(f, "; {requests}, {retries}")?;
+        failing(f, self.failures_in_a_row, self.last_failure)?;
         if self.scores.accepted + self.scores.not_sampled > 0 {
             write!(f, "; scores: {}", self.scores)?;
         }
@@ -253,6 +277,20 @@ fn balance(
         write!(f, " ({lost})")?;
     }
     write!(f, " + waiting {waiting}")
+}
+
+/// Whether requests fail now, and why.
+fn failing(f: &mut fmt::Formatter<'_>, failures: u64, last: Option<Failure>) -> fmt::Result {
+    match last {
+        Some(last) if failures > 0 => {
+            write!(
+                f,
+                ", {} in a row ({last})",
+                plural(failures, "failure", "failures")
+            )
+        }
+        _ => Ok(()),
+    }
 }
 
 fn plural(count: u64, one: &str, many: &str) -> String {
@@ -282,6 +320,29 @@ mod tests {
             stats.to_string(),
             "accepted 128 = delivered 120 + lost 3 (3 queue_full) + waiting 5; 2 requests, 1 retry"
         );
+    }
+
+    #[test]
+    fn the_line_says_that_requests_fail_and_why() {
+        let stats = Stats {
+            requests: 3,
+            retries: 2,
+            failures_in_a_row: 3,
+            last_failure: Some(Failure::Status(503)),
+            ..Stats::default()
+        };
+
+        let line = stats.to_string();
+
+        assert!(
+            line.ends_with("; 3 requests, 2 retries, 3 failures in a row (status 503)"),
+            "{line}"
+        );
+        let mended = Stats {
+            failures_in_a_row: 0,
+            ..stats
+        };
+        assert!(mended.to_string().ends_with("; 3 requests, 2 retries"));
     }
 
     #[test]

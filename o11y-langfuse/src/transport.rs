@@ -33,6 +33,8 @@ pub(crate) trait Transport: Send {
 pub(crate) struct Request<'a> {
     pub(crate) endpoint: Endpoint,
     pub(crate) bytes: &'a [u8],
+    /// How many bytes these were before compression.
+    pub(crate) plain_bytes: usize,
     pub(crate) is_gzip: bool,
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use o11y_core::{Context, FlushError, SpanSpec};
-use o11y_langfuse::{LossReason, local::Fault};
+use o11y_langfuse::{Failure, LossReason, local::Fault};
 
 #[path = "support/rig.rs"]
 mod rig;
@@ -277,4 +277,53 @@ fn nobody_at_the_address_is_counted_within_the_deadline() {
     let stats = rig.telemetry.stats();
     assert!(stats.is_balanced(), "{stats}");
     assert_eq!(stats.lost.get(LossReason::ShutdownDeadline), 5);
+}
+
+#[test]
+fn the_figures_tell_how_it_goes_and_what_went_wrong_last() {
+    let rig = Rig::new(|builder| builder.gzip(true));
+    rig.receiver
+        .script([Fault::Status(503), Fault::ResetBeforeAnswer]);
+    let start = std::time::SystemTime::now();
+
+    for _ in 0..30 {
+        Context::with_span(SpanSpec::new("sized").input("x".repeat(100)), |_span| ());
+    }
+    let queued = rig.stats();
+    rig.telemetry.flush(LONG).unwrap();
+    let stats = rig.stats();
+
+    assert_eq!((queued.most_queued, queued.last_success), (30, None));
+    assert_eq!(queued.waiting_bytes, queued.most_waiting_bytes);
+    assert!(queued.waiting_bytes > 0);
+    assert_eq!((stats.most_queued, stats.waiting_bytes), (30, 0));
+    assert_eq!(stats.most_waiting_bytes, queued.waiting_bytes);
+    assert_eq!(stats.failures_in_a_row, 0);
+    assert!(stats.last_success.unwrap() >= start);
+    let Some(Failure::Connection(_)) = stats.last_failure else {
+        panic!("{:?}", stats.last_failure);
+    };
+    let requests = rig.receiver.requests();
+    let bytes: u64 = requests.iter().map(|one| one.body_bytes as u64).sum();
+    assert_eq!(stats.bytes_before_gzip, bytes);
+    assert!(stats.bytes_sent < bytes, "{} {bytes}", stats.bytes_sent);
+}
+
+#[test]
+fn while_the_server_is_away_the_figures_count_the_failures() {
+    let rig = Rig::new(|builder| builder);
+    rig.receiver.always(Fault::Status(503));
+
+    make(1);
+    let flushed = rig.telemetry.flush(Duration::from_millis(400));
+    let stats = rig.telemetry.stats();
+
+    assert!(flushed.is_err());
+    assert!(stats.failures_in_a_row >= 1, "{stats}");
+    assert_eq!(stats.last_failure, Some(Failure::Status(503)));
+    assert!(
+        stats.to_string().contains("in a row (status 503)"),
+        "{stats}"
+    );
+    rig.receiver.always(None);
 }

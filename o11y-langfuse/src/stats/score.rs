@@ -1,9 +1,9 @@
 //! The figures of scores, beside those of spans.
 
-use std::fmt;
+use std::{fmt, time::SystemTime};
 
 use super::{Losses, plural};
-use crate::lane::Figures;
+use crate::{failure::Failure, lane::Figures};
 
 /// What became of the scores handed to an exporter, at one moment: those heard as `score.create`
 /// on the event bus.
@@ -21,6 +21,10 @@ pub struct ScoreStats {
     pub lost: Losses,
     /// Scores in the queue and in the worker's hand.
     pub waiting: u64,
+    /// Bytes that these hold.
+    pub waiting_bytes: u64,
+    /// The most scores that ever waited in the queue at once; at 16,384 it was full.
+    pub most_queued: u64,
     /// Scores that were not sent because their trace is not recorded: no loss, and not accepted.
     pub not_sampled: u64,
     /// Requests sent, retries included.
@@ -31,6 +35,12 @@ pub struct ScoreStats {
     pub bytes_sent: u64,
     /// The HTTP status of the latest answer; none before the first.
     pub last_status: Option<u16>,
+    /// When the latest request that succeeded was answered; none before the first.
+    pub last_success: Option<SystemTime>,
+    /// Why the latest request that failed did; it stays when later ones succeed.
+    pub last_failure: Option<Failure>,
+    /// Requests that failed since one has succeeded.
+    pub failures_in_a_row: u64,
 }
 
 impl ScoreStats {
@@ -40,10 +50,10 @@ impl ScoreStats {
             delivered,
             lost,
             waiting,
+            waiting_bytes,
+            most_queued,
+            most_bytes: _,
             requests,
-            retries,
-            bytes_sent,
-            last_status,
             masking_failures: _, // nothing of a score is masked
         } = figures;
         Self {
@@ -51,11 +61,16 @@ impl ScoreStats {
             delivered,
             lost,
             waiting,
+            waiting_bytes,
+            most_queued,
             not_sampled,
-            requests,
-            retries,
-            bytes_sent,
-            last_status,
+            requests: requests.count,
+            retries: requests.retries,
+            bytes_sent: requests.bytes_sent,
+            last_status: requests.last_status,
+            last_success: requests.last_success,
+            last_failure: requests.last_failure,
+            failures_in_a_row: requests.failures_in_a_row,
         }
     }
 
@@ -77,6 +92,7 @@ impl fmt::Display for ScoreStats {
             f,
             "; {requests}, {}",
             plural(self.retries, "retry", "retries")
-        )
+        )?;
+        super::failing(f, self.failures_in_a_row, self.last_failure)
     }
 }

@@ -67,7 +67,7 @@ impl<T: Transport> Courier<T> {
         let reply = self.transport.send(request, deadline);
         self.announcer.reply(&reply, &self.host);
         let status = reply.answer.status();
-        ledger.note_request(status, request.bytes.len(), is_retry);
+        ledger.note_request(&request, &reply, is_retry);
         self.keys = match status {
             Some(200..=299) => Some(Keys::Accepted),
             Some(401 | 403) => Some(Keys::Refused),

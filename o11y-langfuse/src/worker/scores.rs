@@ -173,6 +173,7 @@ impl Scores {
         let request = Request {
             endpoint,
             bytes: &self.body,
+            plain_bytes: self.body.len(),
             is_gzip: false, // the server does not undo it here
         };
         let Some(reply) = courier.carry(request, &lane.ledger, part.is_retry) else {

@@ -137,6 +137,7 @@ impl Spans {
         let request = Request {
             endpoint: Endpoint::Traces,
             bytes,
+            plain_bytes: encoded.len(),
             is_gzip,
         };
         let mut server_failures = 0;
