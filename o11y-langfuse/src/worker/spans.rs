@@ -21,6 +21,18 @@ use crate::{
     verdict::{Verdict, judge},
 };
 
+/// So often a request that nobody takes is sent whole, which takes some three seconds. What comes
+/// then is a probe of a single span: a server that is away for long reads as little as possible,
+/// and a line that is too slow for the whole finds out what it can carry.
+pub(crate) const PROBE_AFTER: u32 = 4;
+
+/// What came of sending some spans.
+enum Outcome {
+    Judged(Verdict),
+    /// The server is away for long.
+    Away,
+}
+
 /// The worker's end of the lane of spans.
 pub(crate) struct Spans {
     pub(crate) schedule: Schedule,
@@ -94,19 +106,35 @@ impl Spans {
         let mut parts = Vec::with_capacity(4);
         if spans.len() > 1 && self.batch.bytes() > self.request_bytes {
             // The last span has made it too large; it goes by itself.
-            parts.push(spans.end - 1..spans.end);
-            parts.push(0..spans.end - 1);
+            parts.push((spans.end - 1..spans.end, false));
+            parts.push((0..spans.end - 1, false));
         } else if !spans.is_empty() {
-            parts.push(spans);
+            parts.push((spans, false));
         }
-        while let Some(part) = parts.pop() {
+        while let Some((part, is_retry)) = parts.pop() {
             let count = part.len() as u64;
-            match self.send(part.clone(), lane, courier) {
+            let verdict = match self.send(part.clone(), is_retry, lane, courier) {
+                Outcome::Judged(verdict) => verdict,
+                Outcome::Away => {
+                    let probe = part.start..part.start + 1;
+                    let rest = probe.end..part.end;
+                    if rest.len() > 1 {
+                        let middle = self.batch.middle(rest.clone());
+                        parts.push((middle..rest.end, true));
+                        parts.push((rest.start..middle, true));
+                    } else {
+                        parts.push((rest, true));
+                    }
+                    parts.push((probe, true));
+                    continue;
+                }
+            };
+            match verdict {
                 Verdict::Delivered => lane.ledger.deliver(count),
                 Verdict::Halve(_) if part.len() > 1 => {
                     let middle = self.batch.middle(part.clone());
-                    parts.push(middle..part.end);
-                    parts.push(part.start..middle);
+                    parts.push((middle..part.end, false));
+                    parts.push((part.start..middle, false));
                 }
                 Verdict::Halve(reason) | Verdict::Lose(reason) => {
                     lane.ledger.lose(reason, count);
@@ -119,14 +147,16 @@ impl Spans {
         }
     }
 
-    /// Sends some spans until there is a verdict on them. `Retry` is returned only if there is no
-    /// time for another attempt.
+    /// Sends some spans until there is a verdict on them, or until it is clear that the server is
+    /// away for long. `Retry` is returned only if there is no time for another attempt.
     fn send<T: Transport>(
         &mut self,
         part: Range<usize>,
+        mut is_retry: bool,
         lane: &Lane<Record>,
         courier: &mut Courier<T>,
-    ) -> Verdict {
+    ) -> Outcome {
+        let is_single = part.len() == 1;
         let encoded = self.batch.request(part, &mut self.scratch);
         // The same bytes on every attempt: the server tells repeated spans by what is in them.
         let (bytes, is_gzip) = match self.gzip.as_mut().map(|gzip| gzip.compress(encoded)) {
@@ -141,27 +171,33 @@ impl Spans {
             is_gzip,
         };
         let mut server_failures = 0;
-        let mut is_retry = false;
+        let mut away = 0;
         loop {
             let Some(reply) = courier.carry(request, &lane.ledger, is_retry) else {
-                return Verdict::Retry { after: None };
+                return Outcome::Judged(Verdict::Retry { after: None });
             };
             is_retry = true;
-            server_failures += u32::from(reply.answer.is_server_failure());
+            let is_server_failure = reply.answer.is_server_failure();
+            server_failures += u32::from(is_server_failure);
+            // A server that counts requests is not away, and more of them are no help.
+            away += u32::from(!is_server_failure && reply.answer.status() != Some(429));
             let verdict = judge(&reply.answer, server_failures, SystemTime::now());
             match verdict {
                 Verdict::Retry { after } => {
                     let wait = self.backoff.next(after);
                     let Some(wait) = courier.allowed_wait(wait, after) else {
-                        return verdict;
+                        return Outcome::Judged(verdict);
                     };
                     courier.inbox.pause(wait);
+                    if away >= PROBE_AFTER && !is_single {
+                        return Outcome::Away;
+                    }
                 }
                 Verdict::Delivered => {
                     self.backoff.reset();
-                    return verdict;
+                    return Outcome::Judged(verdict);
                 }
-                Verdict::Halve(_) | Verdict::Lose(_) => return verdict,
+                Verdict::Halve(_) | Verdict::Lose(_) => return Outcome::Judged(verdict),
             }
         }
     }

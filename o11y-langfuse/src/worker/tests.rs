@@ -173,13 +173,66 @@ fn a_server_that_was_away_has_not_failed_at_the_request() {
 fn an_absent_server_is_tried_for_ever_with_the_same_bytes() {
     let rig = Rig::new((0..100).map(|_| Answer::Nothing), None);
 
-    rig.push(3);
+    rig.push(1);
     rig.flush();
 
     let sent = rig.sent.lock().unwrap().clone();
     assert_eq!(sent.len(), 101);
     assert!(sent.iter().all(|body| *body == sent[0]));
-    assert_eq!(rig.end(LONG).stats().delivered, 3);
+    assert_eq!(rig.end(LONG).stats().delivered, 1);
+}
+
+#[test]
+fn every_size_of_batch_outlives_an_absence() {
+    for count in 1..8 {
+        let rig = Rig::new((0..20).map(|_| Answer::Nothing), None);
+
+        rig.push(count);
+        rig.flush();
+
+        let stats = rig.end(LONG).stats();
+        assert_eq!(stats.delivered, count as u64, "{stats}");
+        assert!(stats.is_balanced(), "{stats}");
+    }
+}
+
+#[test]
+fn a_server_that_counts_requests_is_not_sent_more_of_them() {
+    let rig = Rig::new((0..20).map(|_| status(429)), None);
+
+    rig.push(8);
+    rig.flush();
+
+    let stats = rig.end(LONG).stats();
+    assert_eq!((stats.delivered, stats.requests), (8, 21));
+}
+
+#[test]
+fn a_server_that_is_away_for_long_is_probed_with_the_oldest_span_and_then_gets_all() {
+    // As many attempts as the waits allow in ten minutes.
+    let rig = Rig::new((0..34).map(|_| status(503)), None);
+
+    rig.push(32);
+    rig.flush();
+
+    let sent: Vec<_> = rig.sent.lock().unwrap().iter().map(Vec::len).collect();
+    let whole = sent[0];
+    assert_eq!(sent[..4], [whole; 4]);
+    assert_eq!(sent[4..35], [sent[4]; 31]);
+    assert_eq!(
+        sent.len(),
+        37,
+        "the probe that arrived, and two halves of the rest"
+    );
+    let while_away: usize = sent[..34].iter().sum();
+    assert!(
+        while_away * 5 < whole * 34,
+        "{while_away} bytes against {}",
+        whole * 34
+    );
+    let stats = rig.end(LONG).stats();
+    assert_eq!((stats.delivered, stats.retries), (32, 36));
+    assert!(stats.is_balanced(), "{stats}");
 }
 
 #[test]
