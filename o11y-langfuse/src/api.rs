@@ -9,6 +9,7 @@ use ureq::Agent;
 use crate::{
     config::{Config, Host},
     error::ApiError,
+    roots::Roots,
     transport::agent,
 };
 
@@ -29,6 +30,7 @@ pub(crate) struct Api {
     host: Host,
     authorization: String,
     timeout: Duration,
+    roots: Option<Roots>,
     /// A project never changes for a pair of keys.
     project: OnceLock<Project>,
 }
@@ -39,13 +41,14 @@ impl Api {
             host: config.host.clone(),
             authorization: config.authorization(),
             timeout: config.timeout,
+            roots: config.roots.clone(),
             project: OnceLock::new(),
         }
     }
 
     pub(crate) fn project(&self) -> Result<Project, ApiError> {
         // An agent of its own: the worker's connection belongs to the worker.
-        let agent: Agent = agent(&self.host, self.timeout);
+        let agent: Agent = agent(&self.host, self.timeout, self.roots.as_ref());
         let unreachable = |error: ureq::Error| ApiError::Unreachable(error.into());
         let mut response = agent
             .get(self.host.url(PROJECTS_PATH))

@@ -13,6 +13,7 @@ use crate::{
     filter::Filter,
     mask::{Mask, Privacy},
     retry,
+    roots::Roots,
 };
 
 mod content;
@@ -57,6 +58,7 @@ pub struct LangfuseBuilder {
     pub(crate) timeout: Option<Duration>,
     pub(crate) shutdown_timeout: Option<Duration>,
     pub(crate) gzip: Option<bool>,
+    pub(crate) root_certificates: Option<Vec<u8>>,
     pub(crate) sample_rate: Option<f64>,
     pub(crate) service_name: Option<String>,
     pub(crate) service_version: Option<String>,
@@ -140,6 +142,23 @@ impl LangfuseBuilder {
         self
     }
 
+    /// The root certificates that vouch for the server, in PEM, instead of those of the web: for a
+    /// server with a certificate of a company's own. Defaults to Mozilla's, as compiled in.
+    ///
+    /// ```no_run
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let telemetry = o11y_langfuse::Langfuse::from_env()?
+    ///     .host("https://langfuse.internal")
+    ///     .root_certificates(std::fs::read("/etc/ssl/our-root.pem")?)
+    ///     .spawn()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.root_certificates = Some(pem.into());
+        self
+    }
+
     /// The share of traces to record, from 0 to 1; a trace is kept or left out as a whole, and every
     /// service with the same share agrees on which. Defaults to 1, all of them.
     pub fn sample_rate(mut self, share: f64) -> Self {
@@ -197,9 +216,12 @@ impl LangfuseBuilder {
             None => BatchSize::Auto,
             Some(size) => BatchSize::Fixed(at_least_one("batch_size", size)?),
         };
+        let roots = self.root_certificates.as_deref();
+        let roots = roots.map(|pem| Roots::parse("root_certificates", pem));
         let interval = self.export_interval.unwrap_or(DEFAULT_EXPORT_INTERVAL);
         Ok(Config {
             gzip: self.gzip.unwrap_or(!host.is_loopback()),
+            roots: roots.transpose()?,
             host,
             public_key,
             secret_key,

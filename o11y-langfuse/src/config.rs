@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 
-use crate::{encode::Resource, filter::Filter, mask::Privacy};
+use crate::{encode::Resource, filter::Filter, mask::Privacy, roots::Roots};
 
 pub use self::host::Host;
 
@@ -77,6 +77,8 @@ pub struct Config {
     pub(crate) timeout: Duration,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) gzip: bool,
+    /// None: those of the web.
+    pub(crate) roots: Option<Roots>,
     pub(crate) sample_rate: f64,
     /// No setting: tests wait for less.
     pub(crate) first_backoff: Duration,
@@ -106,6 +108,7 @@ impl fmt::Debug for Config {
             .field("timeout", &self.timeout)
             .field("shutdown_timeout", &self.shutdown_timeout)
             .field("gzip", &self.gzip)
+            .field("roots", &self.roots)
             .field("resource", &self.resource)
             .finish_non_exhaustive()
     }

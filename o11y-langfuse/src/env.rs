@@ -2,6 +2,8 @@
 //!
 #![doc = include_str!("env.md")]
 
+use std::{fmt, fs};
+
 use crate::{
     builder::{Langfuse, LangfuseBuilder},
     config::{
@@ -10,6 +12,7 @@ use crate::{
     },
     encode,
     error::ConfigError,
+    roots::Roots,
 };
 
 use self::{resource::Resource, variable::Environment};
@@ -102,6 +105,7 @@ fn read(environment: &Environment<'_>) -> Result<LangfuseBuilder, ConfigError> {
         }
         builder.timeout = Some(timeout);
     }
+    builder.root_certificates = root_certificates(environment);
     if let Some(share) = environment.first(&["LANGFUSE_SAMPLE_RATE"]) {
         builder.sample_rate = Some(share.parse(
             |share| (0.0..=1.0).contains(share),
@@ -124,6 +128,26 @@ fn read(environment: &Environment<'_>) -> Result<LangfuseBuilder, ConfigError> {
     builder.service_version = resource.service_version;
     builder.capture_content = captures_content(environment)?;
     Ok(builder)
+}
+
+/// The root certificates of a file that a variable names. It is set for every program of a machine,
+/// so what is wrong with it stops none: the certificates of the web are used then.
+fn root_certificates(environment: &Environment<'_>) -> Option<Vec<u8>> {
+    let file = environment.first(&["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])?;
+    let unusable = |problem: &dyn fmt::Display| {
+        log::warn!(
+            "{} is {:?}, but {problem}; it is not used",
+            file.name,
+            file.text
+        );
+    };
+    let pem = fs::read(&file.text)
+        .map_err(|error| unusable(&error))
+        .ok()?;
+    Roots::parse(file.name, &pem)
+        .map_err(|error| unusable(&error))
+        .ok()?;
+    Some(pem)
 }
 
 /// The reason, if a variable switches telemetry off.

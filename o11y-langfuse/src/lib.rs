@@ -94,6 +94,7 @@ mod logged;
 mod mask;
 mod queue;
 mod retry;
+mod roots;
 mod schedule;
 mod score;
 mod shared;

@@ -6,10 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ureq::Agent;
+use ureq::{Agent, tls::TlsConfig};
 
 use crate::{
     config::{Config, Host},
+    roots::Roots,
     verdict::Answer,
 };
 
@@ -20,7 +21,7 @@ const INGESTION_VERSION: &str = "4";
 const SDK_NAME: &str = "o11y-langfuse";
 
 /// The server closes idle connections after 110 s; one that it is about to close is not used.
-const MAX_IDLE: Duration = Duration::from_secs(90);
+pub(crate) const MAX_IDLE: Duration = Duration::from_secs(90);
 
 /// Sends request bodies.
 pub(crate) trait Transport: Send {
@@ -135,7 +136,7 @@ impl Cut for HttpCut {
 impl HttpTransport {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
-            agent: agent(&config.host, config.timeout),
+            agent: agent(&config.host, config.timeout, config.roots.as_ref()),
             host: config.host.clone(),
             headers: vec![
                 ("authorization", config.authorization()),
@@ -159,7 +160,7 @@ impl HttpTransport {
 }
 
 /// An agent whose every step ends within `timeout`.
-pub(crate) fn agent(host: &Host, timeout: Duration) -> Agent {
+pub(crate) fn agent(host: &Host, timeout: Duration, roots: Option<&Roots>) -> Agent {
     let mut config = Agent::config_builder()
         .http_status_as_error(false)
         .timeout_global(Some(timeout))
@@ -171,6 +172,10 @@ pub(crate) fn agent(host: &Host, timeout: Duration) -> Agent {
         .input_buffer_size(16 * 1024)
         .output_buffer_size(64 * 1024)
         .user_agent(concat!("o11y-langfuse/", env!("CARGO_PKG_VERSION")));
+    if let Some(roots) = roots {
+        let tls = TlsConfig::builder().root_certs(roots.certificates());
+        config = config.tls_config(tls.build());
+    }
     if host.is_loopback() {
         // A proxy for the world outside has no way to this machine's own loopback.
         config = config.proxy(None);

@@ -57,6 +57,7 @@ fn what_cannot_work_is_refused_by_name() {
         builder().host("nowhere").build(),
         builder().environment("Prod").build(),
         builder().sample_rate(1.1).build(),
+        builder().root_certificates("none").build(),
     ]
     .map(|refused| refused.unwrap_err().to_string());
     let names = [
@@ -72,6 +73,7 @@ fn what_cannot_work_is_refused_by_name() {
         "host",
         "environment",
         "sample_rate",
+        "root_certificates",
     ];
     for (refused, name) in refusals.iter().zip(names) {
         assert!(refused.starts_with(name), "{refused}");

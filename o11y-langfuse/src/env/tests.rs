@@ -311,3 +311,12 @@ fn exactly_the_documented_variables_are_looked_at() {
     assert_eq!(asked, documented);
     assert!(!asked.iter().any(|name| name.contains("OTLP")));
 }
+
+#[test]
+fn a_file_of_certificates_that_cannot_be_used_stops_no_program() {
+    for file in ["/nowhere/at/all.pem", "Cargo.toml"] {
+        let builder = builder(&[("SSL_CERT_FILE", file)]).unwrap();
+
+        assert_eq!(builder.root_certificates, None, "{file}");
+    }
+}
