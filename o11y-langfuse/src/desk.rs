@@ -35,7 +35,7 @@ use crate::{
 const THREAD_NAME: &str = "o11y-langfuse";
 
 /// After a request was cut, the time for the worker to say so.
-const GRACE: Duration = Duration::from_millis(40);
+pub(crate) const GRACE: Duration = Duration::from_millis(40);
 
 /// Between two looks at the process id by the spans of a busy process: the look is a system call,
 /// and a thousand of them a second cost less than 0.02 % of a core.

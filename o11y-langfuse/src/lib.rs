@@ -72,6 +72,8 @@ mod builder;
 #[cfg(test)]
 mod captured;
 mod config;
+#[cfg(test)]
+mod delivery;
 mod desk;
 mod drain;
 mod encode;

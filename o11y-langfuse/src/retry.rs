@@ -11,10 +11,10 @@ use rand_xoshiro::{
 pub(crate) const FIRST: Duration = Duration::from_millis(200);
 
 /// The longest wait: a server that comes back is found within half a minute.
-const LONGEST: Duration = Duration::from_secs(30);
+pub(crate) const LONGEST: Duration = Duration::from_secs(30);
 
 /// The longest `Retry-After` that is believed; a longer one would be a mistake or an attack.
-const LONGEST_ASKED_FOR: Duration = Duration::from_secs(300);
+pub(crate) const LONGEST_ASKED_FOR: Duration = Duration::from_secs(300);
 
 /// Exponential backoff with equal jitter: half of the wait is certain, half is chance, so that many
 /// processes which failed together do not come back together.

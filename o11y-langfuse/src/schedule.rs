@@ -15,7 +15,7 @@ const SHORTEST_REST: Duration = Duration::from_millis(50);
 
 /// How long nothing is sent by itself after the keys were refused. The server remembers unknown
 /// keys for 300 s from the last attempt, so a shorter pause could keep new keys unknown for ever.
-const REFUSED: Duration = Duration::from_secs(310);
+pub(crate) const REFUSED: Duration = Duration::from_secs(310);
 
 /// What the worker is to do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

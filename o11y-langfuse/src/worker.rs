@@ -27,6 +27,9 @@ use crate::{
     wake::LONGEST_REST,
 };
 
+#[cfg(test)]
+pub(crate) use self::spans::PROBE_AFTER;
+
 mod courier;
 mod scores;
 mod spans;
