@@ -38,7 +38,7 @@ const THREAD_NAME: &str = "o11y-langfuse";
 pub(crate) const GRACE: Duration = Duration::from_millis(40);
 
 /// Between two looks at the process id by the spans of a busy process: the look is a system call,
-/// and a thousand of them a second cost less than 0.02 % of a core.
+/// and a thousand of them a second cost less than a thousandth of a core.
 const LOOK_EVERY: u64 = 1_000_000;
 
 /// So many spans at most end without such a look, and never a quarter of a queue: another thread
