@@ -80,6 +80,7 @@ mod drain;
 mod encode;
 mod env;
 mod error;
+mod executor;
 mod exporter;
 mod failure;
 mod filter;
@@ -95,6 +96,7 @@ pub mod local;
 #[cfg(test)]
 mod logged;
 mod mask;
+mod processor;
 mod queue;
 mod retry;
 mod roots;
@@ -115,7 +117,9 @@ pub use self::{
     config::{Config, Host},
     error::{ApiError, ConfigError},
     failure::Failure,
+    executor::{Executor, ExecutorBuilder, ExecutorStats, ProcessorStats},
     mask::{Content, Masked},
+    processor::{ProcessError, Processor},
     start::init,
     stats::{LossReason, Losses, ScoreStats, Stats},
     telemetry::Telemetry,
