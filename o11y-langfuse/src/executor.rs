@@ -130,19 +130,22 @@ impl Executor {
         ExecutorBuilder::new()
     }
 
-    fn start(processors: Vec<Box<dyn Processor>>, settings: Settings) -> Result<Self, ConfigError> {
+    fn start(
+        processors: Vec<Box<dyn Processor>>,
+        settings: &Settings,
+    ) -> Result<Self, ConfigError> {
         let seed = RandomState::new().hash_one(0);
         let stations: Vec<_> = (0..)
             .zip(processors)
-            .map(|(place, processor)| Station::new(place, processor, &settings, seed))
+            .map(|(place, processor)| Station::new(place, processor, settings, seed))
             .collect();
         let wants_starts = stations.iter().any(|station| station.wants_starts);
         let names = stations.iter().map(|station| station.name().to_owned());
-        let shared = Arc::new(Shared::new(&settings, Books::new(names)));
+        let shared = Arc::new(Shared::new(settings, Books::new(names)));
         let (orders, received) = unbounded();
         let of_worker = Arc::clone(&shared);
         let worker = Worker::new(
-            &settings,
+            settings,
             Arc::clone(&shared),
             stations,
             Orders::new(received),

@@ -146,7 +146,7 @@ impl ExecutorBuilder {
                 });
             }
         }
-        Executor::start(processors, settings)
+        Executor::start(processors, &settings)
     }
 }
 

@@ -91,17 +91,17 @@ impl Intake {
         }
     }
 
-    /// What the processors said, and what was lost since `before`.
-    fn outcome(&self, before: &ExecutorStats, mut failures: Failures) -> Result<(), FlushError> {
-        let (lost, reasons) = self.stats().lost_since(before);
+    /// What the processors said, and what was lost since `earlier`.
+    fn outcome(&self, earlier: &ExecutorStats, mut failures: Failures) -> Result<(), FlushError> {
+        let (lost, reasons) = self.stats().lost_since(earlier);
         if lost > 0 {
             failures.push(FlushError::Lost { lost, reasons });
         }
         match failures.pop() {
             None => Ok(()),
             Some(only) if failures.is_empty() => Err(only),
-            Some(last) => {
-                failures.push(last);
+            Some(latest) => {
+                failures.push(latest);
                 Err(FlushError::Several(failures))
             }
         }
@@ -171,21 +171,18 @@ impl Sink for Intake {
         lane.queue.close();
         let (done, answer) = bounded(1);
         let _ended = self.orders.send(Order::Shutdown(Ending { deadline, done })); // if unsent
-        let failures = answer.recv_deadline(deadline + GRACE);
+        let answer = answer.recv_deadline(deadline + GRACE);
         lane.queue.end();
-        let failures = match failures {
-            Ok(failures) => {
-                let _joined = thread.join(); // it has said that it is at its end
-                // What was handed over while it ended.
-                lane.discard(LossReason::AfterShutdown);
-                failures
-            }
+        let failures = if let Ok(failures) = answer {
+            let _joined = thread.join(); // it has said that it is at its end
+            // What was handed over while it ended.
+            lane.discard(LossReason::AfterShutdown);
+            failures
+        } else {
             // It hangs in a processor, which nothing can cut. The thread ends when that returns.
-            Err(_) => {
-                lane.give_up();
-                books.close();
-                Vec::new()
-            }
+            lane.give_up();
+            books.close();
+            Vec::new()
         };
         self.ended.open();
         self.outcome(&before, failures)

@@ -41,7 +41,7 @@ pub(super) struct Ending {
 /// The worker's side of the channel.
 #[derive(Debug)]
 pub(super) struct Orders {
-    orders: Receiver<Order>,
+    received: Receiver<Order>,
     pub(super) tickets: Vec<Ticket>,
     pub(super) ending: Option<Ending>,
 }
@@ -65,9 +65,9 @@ impl Ticket {
 }
 
 impl Orders {
-    pub(super) fn new(orders: Receiver<Order>) -> Self {
+    pub(super) fn new(received: Receiver<Order>) -> Self {
         Self {
-            orders,
+            received,
             tickets: Vec::new(),
             ending: None,
         }
@@ -75,14 +75,14 @@ impl Orders {
 
     /// Takes what has come in, without waiting.
     pub(super) fn take(&mut self) {
-        while let Ok(order) = self.orders.try_recv() {
+        while let Ok(order) = self.received.try_recv() {
             self.note(order);
         }
     }
 
     /// Waits for that long, or until something comes in.
     pub(super) fn wait(&mut self, pause: Duration) {
-        match self.orders.recv_timeout(pause) {
+        match self.received.recv_timeout(pause) {
             Ok(order) => self.note(order),
             Err(RecvTimeoutError::Timeout) => {}
             // Nobody is left who could hand anything over, or ask for the end.

@@ -149,24 +149,23 @@ impl Station {
 
     /// Has the processor write out what it holds back.
     pub(super) fn flush(&mut self, timeout: Duration, books: &Books) -> Result<(), FlushError> {
-        let result = self
-            .processor
-            .as_mut()
-            .map(|processor| guarded(|| processor.flush(timeout)));
+        let Some(processor) = &mut self.processor else {
+            return Ok(());
+        };
+        let result = guarded(|| processor.flush(timeout));
         self.told(result, books)
     }
 
     /// Ends the processor, once. What is left before it is dropped.
     pub(super) fn shutdown(&mut self, timeout: Duration, books: &Books) -> Result<(), FlushError> {
         self.backlog.clear();
-        let result = self.processor.take().map(|mut processor| {
-            guarded(move || {
-                let result = processor.shutdown(timeout);
-                drop(processor); // whatever it does then is its own, too
-                result
-            })
-        });
-        self.told(result, books)
+        let Some(mut processor) = self.processor.take() else {
+            return Ok(());
+        };
+        let result = guarded(|| processor.shutdown(timeout));
+        let told = self.told(result, books);
+        let dropped = guarded(|| drop(processor)).map(Ok);
+        told.and(self.told(dropped, books))
     }
 
     fn judge(
@@ -212,19 +211,17 @@ impl Station {
         }
     }
 
+    /// `result` is none if it panicked.
     fn told(
         &self,
-        result: Option<Option<Result<(), ProcessError>>>,
+        result: Option<Result<(), ProcessError>>,
         books: &Books,
     ) -> Result<(), FlushError> {
-        match result {
-            None | Some(Some(Ok(()))) => Ok(()),
-            Some(Some(Err(error))) => Err(FlushError::Sink(error.into())),
-            Some(None) => {
-                books.note_panic(self.place);
-                Err(FlushError::Sink(Panicked.into()))
-            }
-        }
+        let Some(result) = result else {
+            books.note_panic(self.place);
+            return Err(FlushError::Sink(Panicked.into()));
+        };
+        result.map_err(|error| FlushError::Sink(error.into()))
     }
 
     /// Says once that the processor fails, and once that it is well again. The host's logger and
@@ -234,7 +231,7 @@ impl Station {
         let name = &self.name;
         guarded(move || {
             match &error {
-                _ if is_good == !was_failing => {}
+                _ if is_good != was_failing => {}
                 _ if is_good => log::info!("processor {name} takes spans again"),
                 Some(error) => {
                     let cause = std::error::Error::source(error);

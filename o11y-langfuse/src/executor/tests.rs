@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    panic::resume_unwind,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -50,7 +51,7 @@ impl Scripted {
             Answer::RetryAt(index) => Err(ProcessError::retry(None, "away").at(index)),
             Answer::Refuse => Err(ProcessError::permanent("no")),
             Answer::RefuseAt(index) => Err(ProcessError::permanent("no").at(index)),
-            Answer::Panic => panic!("a processor panics"),
+            Answer::Panic => resume_unwind(Box::new("a panic")),
         }
     }
 }
@@ -83,7 +84,7 @@ struct Rig {
 }
 
 impl Rig {
-    fn new(settings: Settings, scripts: &[(bool, &[Answer])]) -> Self {
+    fn new(settings: &Settings, scripts: &[(bool, &[Answer])]) -> Self {
         let calls: Vec<_> = scripts.iter().map(|_| Arc::default()).collect();
         let stations: Vec<_> = scripts
             .iter()
@@ -95,16 +96,16 @@ impl Rig {
                     script: script.iter().copied().collect(),
                     calls: Arc::clone(calls),
                 };
-                Station::new(place, Box::new(processor), &settings, 1)
+                Station::new(place, Box::new(processor), settings, 1)
             })
             .collect();
         let names = stations.iter().map(|station| station.name().to_owned());
-        let shared = Arc::new(Shared::new(&settings, Books::new(names)));
+        let shared = Arc::new(Shared::new(settings, Books::new(names)));
         let (orders, received) = unbounded();
         let now = Arc::new(Mutex::new(Instant::now()));
         let of_worker = Arc::clone(&now);
         let worker = Worker::new(
-            &settings,
+            settings,
             Arc::clone(&shared),
             stations,
             Orders::new(received),
@@ -198,7 +199,7 @@ fn spans_that_come_one_after_the_other_share_a_batch() {
         linger: SECOND,
         ..Settings::default()
     };
-    let mut rig = Rig::new(settings, &[TAKES_ALL]);
+    let mut rig = Rig::new(&settings, &[TAKES_ALL]);
     rig.work();
 
     rig.push(&["a"]);
@@ -220,7 +221,7 @@ fn a_full_batch_does_not_linger_and_none_is_larger() {
         batch_size: 2,
         ..Settings::default()
     };
-    let mut rig = Rig::new(settings, &[TAKES_ALL]);
+    let mut rig = Rig::new(&settings, &[TAKES_ALL]);
 
     rig.push(&["a", "b", "c", "d", "e"]);
     rig.work();
@@ -231,7 +232,7 @@ fn a_full_batch_does_not_linger_and_none_is_larger() {
 
 #[test]
 fn without_linger_a_lone_span_goes_at_once_and_a_resting_worker_is_to_be_woken_for_it() {
-    let mut rig = Rig::new(immediate(), &[TAKES_ALL]);
+    let mut rig = Rig::new(&immediate(), &[TAKES_ALL]);
     assert!(matches!(rig.work(), Next::Rest(_)));
     assert!(rig.shared.lane.may_rest());
 
@@ -244,7 +245,7 @@ fn without_linger_a_lone_span_goes_at_once_and_a_resting_worker_is_to_be_woken_f
 
 #[test]
 fn a_batch_is_two_calls_first_the_starts_and_starts_go_only_where_they_are_wanted() {
-    let mut rig = Rig::new(immediate(), &[(true, &[]), TAKES_ALL]);
+    let mut rig = Rig::new(&immediate(), &[(true, &[]), TAKES_ALL]);
 
     rig.push_both(&["a", "b"]);
     rig.work();
@@ -260,7 +261,7 @@ fn a_batch_is_two_calls_first_the_starts_and_starts_go_only_where_they_are_wante
 #[test]
 fn only_the_processor_that_failed_is_given_its_records_again() {
     let script = [Answer::Retry, Answer::Retry];
-    let mut rig = Rig::new(immediate(), &[(false, &script), TAKES_ALL]);
+    let mut rig = Rig::new(&immediate(), &[(false, &script), TAKES_ALL]);
 
     rig.push(&["a"]);
     rig.work();
@@ -289,7 +290,7 @@ fn only_the_processor_that_failed_is_given_its_records_again() {
 
 #[test]
 fn a_start_that_is_given_again_is_not_overtaken_by_its_end() {
-    let mut rig = Rig::new(immediate(), &[(true, &[Answer::Retry])]);
+    let mut rig = Rig::new(&immediate(), &[(true, &[Answer::Retry])]);
 
     rig.push_both(&["a"]);
     rig.work();
@@ -326,7 +327,7 @@ fn the_wait_before_a_retry_is_no_shorter_than_was_asked_for() {
 #[test]
 fn what_a_refusal_and_a_panic_cost_is_counted_at_that_processor_alone() {
     let script = [Answer::Panic, Answer::Refuse];
-    let mut rig = Rig::new(immediate(), &[(false, &script), TAKES_ALL]);
+    let mut rig = Rig::new(&immediate(), &[(false, &script), TAKES_ALL]);
 
     for names in [["a", "b"], ["c", "d"], ["e", "f"]] {
         rig.push(&names);
@@ -348,7 +349,7 @@ fn what_a_refusal_and_a_panic_cost_is_counted_at_that_processor_alone() {
 #[test]
 fn a_verdict_on_one_record_spares_the_others() {
     let script = [Answer::RefuseAt(1), Answer::RetryAt(1)];
-    let mut rig = Rig::new(immediate(), &[(false, &script)]);
+    let mut rig = Rig::new(&immediate(), &[(false, &script)]);
 
     rig.push(&["a", "b", "c", "d"]);
     rig.work();
@@ -369,7 +370,7 @@ fn attempts_are_limited_where_that_was_asked_for() {
         max_attempts: Some(3),
         ..immediate()
     };
-    let mut rig = Rig::new(settings, &[(false, &[Answer::Retry; 3])]);
+    let mut rig = Rig::new(&settings, &[(false, &[Answer::Retry; 3])]);
 
     rig.push(&["a"]);
     rig.work();
@@ -390,7 +391,7 @@ fn what_waits_for_a_retry_is_bounded_and_the_newest_stay() {
         queue_size: 4,
         ..immediate()
     };
-    let mut rig = Rig::new(settings, &[(false, &[Answer::Retry]), TAKES_ALL]);
+    let mut rig = Rig::new(&settings, &[(false, &[Answer::Retry]), TAKES_ALL]);
 
     for names in [["a", "b"], ["c", "d"], ["e", "f"], ["g", "h"]] {
         rig.push(&names);
@@ -408,7 +409,10 @@ fn what_waits_for_a_retry_is_bounded_and_the_newest_stay() {
 
 #[test]
 fn a_flush_is_answered_when_the_slowest_processor_is_through() {
-    let mut rig = Rig::new(Settings::default(), &[(false, &[Answer::Retry]), TAKES_ALL]);
+    let mut rig = Rig::new(
+        &Settings::default(),
+        &[(false, &[Answer::Retry]), TAKES_ALL],
+    );
     rig.push(&["a"]);
 
     let answer = rig.flush();
@@ -423,7 +427,7 @@ fn a_flush_is_answered_when_the_slowest_processor_is_through() {
 
 #[test]
 fn the_end_tries_at_once_what_waits_and_counts_what_remains_at_its_deadline() {
-    let mut rig = Rig::new(immediate(), &[(false, &[Answer::Retry; 99]), TAKES_ALL]);
+    let mut rig = Rig::new(&immediate(), &[(false, &[Answer::Retry; 99]), TAKES_ALL]);
     rig.push(&["a", "b"]);
     rig.work();
 
@@ -487,7 +491,7 @@ fn a_worker_that_panics_is_restarted_and_counted_and_loses_nothing() {
 
 #[test]
 fn losses_are_told_processor_by_processor() {
-    let mut rig = Rig::new(immediate(), &[(false, &[Answer::Refuse]), TAKES_ALL]);
+    let mut rig = Rig::new(&immediate(), &[(false, &[Answer::Refuse]), TAKES_ALL]);
     let before = rig.stats();
 
     rig.push(&["a", "b"]);
@@ -519,8 +523,8 @@ proptest! {
         bursts in prop::collection::vec(0..8_usize, 1..12),
     ) {
         let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
-        let settings = Settings { batch_size, queue_size, ..immediate() };
-        let mut rig = Rig::new(settings, &[(true, &scripts[0]), (false, &scripts[1])]);
+        let settings = Settings { queue_size, batch_size, ..immediate() };
+        let mut rig = Rig::new(&settings, &[(true, &scripts[0]), (false, &scripts[1])]);
         for &burst in &bursts {
             rig.push_both(&names[..burst]);
             rig.work();
