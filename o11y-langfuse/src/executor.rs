@@ -29,6 +29,7 @@ use crate::{error::ConfigError, flush::Flush, processor::Processor};
 mod backlog;
 mod book;
 mod builder;
+mod guard;
 mod intake;
 mod order;
 mod shared;

@@ -1,9 +1,6 @@
 //! One processor on the worker: what it has before it, when it may be called, and what came of it.
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use o11y_core::FlushError;
 
@@ -11,6 +8,7 @@ use super::{
     backlog::{Backlog, Kind, Part},
     book::{Books, Outcome},
     builder::Settings,
+    guard::guarded,
 };
 use crate::{
     processor::{ProcessError, Processor, Verdict},
@@ -244,23 +242,5 @@ impl Station {
             }
             drop(error);
         });
-    }
-}
-
-/// Runs code that is not ours; none if it panics. What the panic carried is dropped with the same
-/// care.
-pub(super) fn guarded<R>(run: impl FnOnce() -> R) -> Option<R> {
-    match catch_unwind(AssertUnwindSafe(run)) {
-        Ok(result) => Some(result),
-        Err(payload) => {
-            if let Err(worse) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-                #[expect(
-                    clippy::mem_forget,
-                    reason = "dropping it as well could go on for ever"
-                )]
-                std::mem::forget(worse);
-            }
-            None
-        }
     }
 }

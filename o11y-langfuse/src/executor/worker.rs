@@ -9,10 +9,11 @@ use std::{
 use super::{
     backlog::{Kind, Part},
     builder::Settings,
+    guard::guarded,
     intake::Item,
     order::Orders,
     shared::Shared,
-    station::{Station, guarded},
+    station::Station,
 };
 use crate::{
     retry::Backoff,
@@ -79,10 +80,11 @@ impl Worker {
         }
     }
 
-    /// Works until the end is asked for. A panic of our own (of which none is known) costs nothing
-    /// that was handed over: the worker goes on where it was.
+    /// Works until the end is asked for. After a panic of our own (of which none is known) the
+    /// worker goes on where it was; at most the batch that it was just taking is lost.
     pub(super) fn run(mut self) {
         while guarded(|| self.work()).is_none() {
+            self.shared.lane.ledger.lose_hand(LossReason::Unencodable);
             self.shared.note_restart();
             let wait = self.backoff.next(None);
             self.orders.wait(wait);
