@@ -192,7 +192,7 @@ async fn put(
 ) -> (StatusCode, HeaderMap) {
     let mut book = lock(&book);
     book.requests += 1;
-    if book.requests % 5 == 0 {
+    if book.requests.is_multiple_of(5) {
         let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static("0"))]);
         return (StatusCode::SERVICE_UNAVAILABLE, headers);
     }
