@@ -14,6 +14,7 @@ const NOT_SERIALISABLE: &str = "<value could not be serialised>";
 ///
 /// A scalar is taken as it is. Whatever else there is stops the first attempt at its first step
 /// and is written as JSON from the start, so nothing is built twice.
+#[inline]
 pub(super) fn value_of<T: Serialize + ?Sized>(value: &T) -> Value {
     if let Ok(scalar) = value.serialize(Scalar) {
         return scalar;
@@ -45,6 +46,7 @@ impl ser::Error for NotScalar {
 /// A method for each kind of number, all of them `From` in the parent module.
 macro_rules! scalars {
     ($($method:ident: $scalar:ty),+ $(,)?) => {$(
+        #[inline]
         fn $method(self, v: $scalar) -> Result<Value, NotScalar> {
             Ok(Value::from(v))
         }
@@ -69,6 +71,7 @@ impl ser::Serializer for Scalar {
         serialize_i128: i128, serialize_u128: u128,
     }
 
+    #[inline] // into the user's code, where the kind of the value is known
     fn serialize_str(self, v: &str) -> Result<Value, NotScalar> {
         Ok(Value(Repr::Text(CompactString::new(v))))
     }
