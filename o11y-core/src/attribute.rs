@@ -64,9 +64,11 @@ struct Block {
 impl Attributes {
     /// No attributes; allocates nothing.
     #[must_use]
+    #[inline]
     pub const fn new() -> Self {
         Self {
-            inline: [const { None }; INLINE],
+            // Each for itself: of `[const { None }; INLINE]` all the unused bytes would be written.
+            inline: [None, None, None, None],
             more: None,
         }
     }
@@ -130,7 +132,8 @@ impl Attributes {
         slots.flatten().map(Attribute::value_mut)
     }
 
-    /// The hot path: a look at the keys that lie inline, and one write.
+    /// The hot path: a look at the keys, and one write. It calls nothing, and so saves no registers;
+    /// what may need more than that is left to the search.
     #[inline]
     pub(crate) fn put(&mut self, key: &'static str, value: Value) {
         if value.is_null() {
@@ -138,13 +141,9 @@ impl Attributes {
         }
         for slot in &mut self.inline {
             match slot {
-                None => {
-                    fill(slot, Attribute::new(key, value));
-                    return;
-                }
-                Some(attribute) if attribute.has(key) => {
-                    attribute.replace(value);
-                    return;
+                None => return fill(slot, Attribute::new(key, value)),
+                Some(attribute) if attribute.may_have(key) => {
+                    return self.put_searching(key, value);
                 }
                 Some(_) => {}
             }
@@ -152,7 +151,26 @@ impl Attributes {
         self.put_more(key, value);
     }
 
+    /// The rest of that path: it goes on where the inline list ends.
     fn put_more(&mut self, key: &'static str, value: Value) {
+        let mut more = &mut self.more;
+        while let Some(block) = more {
+            for slot in &mut block.slots {
+                match slot {
+                    None => return fill(slot, Attribute::new(key, value)),
+                    Some(attribute) if attribute.may_have(key) => {
+                        return self.put_searching(key, value);
+                    }
+                    Some(_) => {}
+                }
+            }
+            more = &mut block.next;
+        }
+        self.put_searching(key, value);
+    }
+
+    #[inline(never)]
+    fn put_searching(&mut self, key: &'static str, value: Value) {
         match self.find(key) {
             Some(Some(attribute)) => attribute.replace(value),
             Some(slot) => fill(slot, Attribute::new(key, value)),
@@ -234,22 +252,20 @@ impl Attributes {
     }
 
     /// The bytes held outside of the list itself, for the queue's byte budget.
+    #[inline]
     pub(crate) fn heap_bytes(&self) -> usize {
-        let inline: usize = self
-            .inline
-            .iter()
-            .map_while(Option::as_ref)
-            .map(Attribute::heap_bytes)
-            .sum();
-        let more = iter::successors(self.more.as_deref(), |block| block.next.as_deref());
-        inline + more.map(Block::heap_bytes).sum::<usize>()
+        let is_light = |slot: &Option<Attribute>| slot.as_ref().is_none_or(Attribute::is_light);
+        if self.more.is_none() && self.inline.iter().all(is_light) {
+            return 0; // most spans
+        }
+        self.sum_heap_bytes()
     }
-}
 
-impl Block {
-    fn heap_bytes(&self) -> usize {
-        let attributes = self.slots.iter().map_while(Option::as_ref);
-        size_of_val(self) + attributes.map(Attribute::heap_bytes).sum::<usize>()
+    fn sum_heap_bytes(&self) -> usize {
+        let blocks = iter::successors(self.more.as_deref(), |block| block.next.as_deref());
+        let lists = size_of::<Block>() * blocks.count();
+        let attributes = self.slots().map_while(Option::as_ref);
+        lists + attributes.map(Attribute::heap_bytes).sum::<usize>()
     }
 }
 
@@ -275,18 +291,17 @@ impl Attribute {
         }
     }
 
-    /// Lengths differ for most keys, so their bytes are seldom looked at.
+    /// False if it has another key, which mostly shows in its length or its last byte. A key made at
+    /// run time is not known here.
     #[inline]
-    fn has(&self, key: &str) -> bool {
-        if self.key.len() == key.len() && !key.is_empty() {
-            return self.key == key;
+    fn may_have(&self, key: &str) -> bool {
+        match self.key.as_bytes().last() {
+            Some(last) => self.key.len() == key.len() && key.as_bytes().last() == Some(last),
+            None => true,
         }
-        self.key.is_empty() && self.has_made(key)
     }
 
-    /// Whether it has this key, and made at run time.
-    #[cold]
-    fn has_made(&self, key: &str) -> bool {
+    fn has(&self, key: &str) -> bool {
         match &self.value {
             Slot::Value(_) => self.key == key,
             Slot::Keyed(keyed) => keyed.0 == key,
@@ -301,6 +316,15 @@ impl Attribute {
         match &mut self.value {
             Slot::Value(value) => value,
             Slot::Keyed(keyed) => &mut keyed.1,
+        }
+    }
+
+    /// Whether it holds nothing outside.
+    #[inline]
+    fn is_light(&self) -> bool {
+        match &self.value {
+            Slot::Value(value) => value.is_light(),
+            Slot::Keyed(_) => false,
         }
     }
 

@@ -50,6 +50,7 @@ pub enum Status {
 
 impl Record {
     /// A record that has not started.
+    #[inline]
     pub(crate) const fn new(name: CompactString) -> Self {
         Self {
             trace_id: TraceId::NONE,
@@ -184,6 +185,7 @@ impl Record {
 
     /// The bytes that it holds outside of itself (text, spilled attributes): what a queue bounds.
     #[must_use]
+    #[inline]
     pub fn content_bytes(&self) -> usize {
         let name = if self.name.is_heap_allocated() {
             self.name.len()

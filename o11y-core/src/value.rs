@@ -51,10 +51,10 @@ pub struct Value(Repr);
 enum Repr {
     Text(CompactString),
     Shared(Arc<str>),
+    Usage(Box<Usage>),
     Int(i64),
     Float(f64),
     Bool(bool),
-    Usage(Box<Usage>),
     Cost(Cost),
     Null,
 }
@@ -146,6 +146,16 @@ impl Value {
         matches!(self.0, Repr::Null)
     }
 
+    /// Whether it holds nothing outside of itself.
+    #[inline]
+    pub(crate) fn is_light(&self) -> bool {
+        match &self.0 {
+            Repr::Text(text) => !text.is_heap_allocated(),
+            Repr::Shared(_) | Repr::Usage(_) => false,
+            Repr::Int(_) | Repr::Float(_) | Repr::Bool(_) | Repr::Cost(_) | Repr::Null => true,
+        }
+    }
+
     /// The bytes that it holds outside of itself; inline text counts as none.
     pub(crate) fn heap_bytes(&self) -> usize {
         match &self.0 {
@@ -179,12 +189,18 @@ impl Value {
     }
 
     /// Text for a float that JSON and OTLP have no number for.
+    #[inline]
     fn from_float(number: f64) -> Self {
         if number.is_finite() {
             Self(Repr::Float(number))
         } else {
-            Self(Repr::Text(number.to_compact_string()))
+            Self::from_no_number(number)
         }
+    }
+
+    #[cold]
+    fn from_no_number(number: f64) -> Self {
+        Self(Repr::Text(number.to_compact_string()))
     }
 }
 
@@ -214,6 +230,7 @@ impl fmt::Display for Value {
 }
 
 impl From<String> for Value {
+    #[inline]
     fn from(text: String) -> Self {
         Self(Repr::Text(CompactString::from(text)))
     }
@@ -241,12 +258,14 @@ impl From<char> for Value {
 }
 
 impl From<bool> for Value {
+    #[inline]
     fn from(yes: bool) -> Self {
         Self(Repr::Bool(yes))
     }
 }
 
 impl From<f64> for Value {
+    #[inline]
     fn from(number: f64) -> Self {
         Self::from_float(number)
     }
@@ -278,6 +297,7 @@ impl<T: Into<Self>> From<Option<T>> for Value {
 
 /// Also the way of `&str`: its `Serialize` calls `serialize_str`, which copies the text.
 impl<T: Serialize + ?Sized> From<&T> for Value {
+    #[inline]
     fn from(value: &T) -> Self {
         json::value_of(value)
     }
@@ -286,6 +306,7 @@ impl<T: Serialize + ?Sized> From<&T> for Value {
 macro_rules! from_small_integers {
     ($($integer:ty),+) => {$(
         impl From<$integer> for Value {
+            #[inline]
             fn from(number: $integer) -> Self {
                 Self(Repr::Int(i64::from(number)))
             }
@@ -296,6 +317,7 @@ macro_rules! from_small_integers {
 macro_rules! from_large_integers {
     ($($integer:ty),+) => {$(
         impl From<$integer> for Value {
+            #[inline]
             fn from(number: $integer) -> Self {
                 i64::try_from(number).map_or_else(
                     |_| Self(Repr::Text(number.to_compact_string())),
