@@ -15,6 +15,7 @@ pub(crate) struct Ticks(u64);
 impl Ticks {
     pub(crate) const ZERO: Self = Self(0);
 
+    #[inline]
     pub(crate) fn now() -> Self {
         Self(CLOCK.raw())
     }
