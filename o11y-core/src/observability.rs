@@ -231,6 +231,8 @@ pub(crate) fn started(record: &Record, telemetry: Option<&Telemetry>) {
 }
 
 /// A span has ended; what the sink does not take is dropped after it.
+#[expect(clippy::inline_always, reason = "as with `close`")]
+#[inline(always)]
 pub(crate) fn ended(slot: &mut Option<Record>, telemetry: Option<&Telemetry>) {
     with_outlet(telemetry, |outlet| outlet.ended(slot));
     *slot = None; // in place: taking it out would copy it, and mostly there is nothing left

@@ -82,6 +82,7 @@ pub(crate) fn samples(below: u64, trace: TraceId) -> bool {
     below == u64::MAX || trace.low() < below
 }
 
+#[inline]
 fn call(call: impl FnOnce()) {
     if IN_SINK.get() {
         return;

@@ -49,21 +49,35 @@ impl Default for Current {
 /// Looks at the current context. `look` must not run code of a user.
 ///
 /// In a destructor of another thread-local the place may be gone; there is no context then.
+#[inline]
 pub(crate) fn with<R>(look: impl FnOnce(&mut Current) -> R) -> R {
     let mut look = Some(look);
-    let mut look_at = |current: &mut Current| match look.take() {
-        Some(look) => look(current),
-        None => unreachable!("either the place is there, or it is not"),
-    };
-    match CURRENT.try_with(|place| look_at(&mut place.borrow_mut())) {
-        Ok(result) => result,
-        Err(_gone) => look_at(&mut Current::default()),
+    let seen = CURRENT.try_with(|place| {
+        let look = look.take()?;
+        Some(look(&mut place.borrow_mut()))
+    });
+    match (seen, look) {
+        (Ok(Some(seen)), _) => seen,
+        (_, Some(look)) => look_at_nothing(look),
+        (_, None) => unreachable!("either the place is there, or nobody has looked"),
     }
 }
 
+#[cold]
+fn look_at_nothing<R>(look: impl FnOnce(&mut Current) -> R) -> R {
+    look(&mut Current::default())
+}
+
 /// Puts `next` in place and returns what was there, for the caller to keep or drop.
-pub(crate) fn swap(next: Current) -> Current {
-    with(|current| mem::replace(current, next))
+pub(crate) fn swap(mut next: Current) -> Current {
+    exchange(&mut next);
+    next
+}
+
+/// Exchanges the current context for the one that lies at `place`.
+#[inline]
+pub(crate) fn exchange(place: &mut Current) {
+    with(|current| mem::swap(current, place));
 }
 
 /// The current context with `attributes` over what it inherits, for a future to carry. The span

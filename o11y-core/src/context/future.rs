@@ -2,7 +2,6 @@
 
 use std::{
     any::Any,
-    mem,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     pin::Pin,
     task::{self, Poll},
@@ -108,13 +107,13 @@ pub(crate) struct Inside<'a> {
 
 impl<'a> Inside<'a> {
     pub(crate) fn enter(place: &'a mut Current) -> Self {
-        current::with(|current| mem::swap(current, place));
+        current::exchange(place);
         Self { place }
     }
 }
 
 impl Drop for Inside<'_> {
     fn drop(&mut self) {
-        current::with(|current| mem::swap(current, self.place));
+        current::exchange(self.place);
     }
 }
