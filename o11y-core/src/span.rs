@@ -46,6 +46,7 @@ pub struct SpanSpec {
 
 impl SpanSpec {
     /// A span of type [`ObservationType::Span`] under this name.
+    #[inline]
     pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
         Self {
             record: Record::new(text(name)),
@@ -53,35 +54,41 @@ impl SpanSpec {
     }
 
     /// Sets what it is to Langfuse.
+    #[inline]
     pub fn observation(mut self, observation: ObservationType) -> Self {
         self.record.observation = observation;
         self
     }
 
     /// Sets how loudly it speaks.
+    #[inline]
     pub fn level(mut self, level: Level) -> Self {
         self.record.level = level;
         self
     }
 
     /// Adds an attribute.
+    #[inline]
     pub fn attribute(mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Self {
         self.record.attributes.set(key, value);
         self
     }
 
     /// Sets what goes into the operation.
+    #[inline]
     pub fn input(mut self, input: impl Into<Value>) -> Self {
         self.record.attributes.put(key::INPUT, input.into());
         self
     }
 
     /// Sets the model that is asked.
+    #[inline]
     pub fn model(mut self, model: impl Into<Value>) -> Self {
         self.record.attributes.put(key::REQUEST_MODEL, model.into());
         self
     }
 
+    #[inline]
     pub(crate) fn into_record(self) -> Record {
         self.record
     }
@@ -114,6 +121,7 @@ mod sealed {
 }
 
 impl IntoSpanSpec for &'static str {
+    #[inline]
     fn into_span_spec(self) -> SpanSpec {
         SpanSpec {
             record: Record::new(CompactString::const_new(self)),
@@ -122,18 +130,21 @@ impl IntoSpanSpec for &'static str {
 }
 
 impl IntoSpanSpec for String {
+    #[inline]
     fn into_span_spec(self) -> SpanSpec {
         SpanSpec::new(self)
     }
 }
 
 impl IntoSpanSpec for SpanSpec {
+    #[inline]
     fn into_span_spec(self) -> SpanSpec {
         self
     }
 }
 
 impl<F: FnOnce() -> SpanSpec> IntoSpanSpec for F {
+    #[inline]
     fn into_span_spec(self) -> SpanSpec {
         self()
     }
@@ -162,6 +173,7 @@ impl Span {
         Self { record: None }
     }
 
+    #[inline]
     pub(crate) const fn open(record: Record) -> Self {
         Self {
             record: Some(record),
@@ -202,6 +214,7 @@ impl Span {
     }
 
     /// Sets an attribute; `None` leaves it as it is.
+    #[inline]
     pub fn set_attribute(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
         if let Some(record) = &mut self.record {
             record.attributes.set(key, value);
@@ -326,6 +339,7 @@ impl Span {
         }
     }
 
+    #[inline]
     fn put(&mut self, key: &'static str, value: impl Into<Value>) {
         if let Some(record) = &mut self.record {
             record.attributes.put(key, value.into());

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use compact_str::CompactString;
 
+#[inline]
 pub(crate) fn text(text: impl Into<Cow<'static, str>>) -> CompactString {
     match text.into() {
         Cow::Borrowed(text) => CompactString::const_new(text),
