@@ -70,6 +70,7 @@ impl<'a> Ended<'a> {
 
     /// Looks at the record.
     #[must_use]
+    #[inline]
     pub fn record(&self) -> &Record {
         match &*self.slot {
             Some(record) => record,
@@ -79,11 +80,11 @@ impl<'a> Ended<'a> {
 
     /// Owns the record.
     #[must_use]
+    #[inline]
     pub fn take(self) -> Record {
-        match self.slot.take() {
-            Some(record) => record,
-            None => unreachable!("{TAKEN_ONCE}"),
-        }
+        self.slot
+            .take()
+            .unwrap_or_else(|| unreachable!("{TAKEN_ONCE}"))
     }
 }
 

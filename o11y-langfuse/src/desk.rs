@@ -192,10 +192,16 @@ impl Desk {
         true
     }
 
-    /// Hands an item over, and wakes a worker that rests if that makes a batch due.
+    /// Hands an item over that holds `content` bytes, and wakes a worker that rests if that makes a
+    /// batch due. `take` fetches it at the last moment.
     #[inline]
-    pub(crate) fn hand_over<T: Item>(&self, lane: &Lane<T>, item: T) {
-        lane.queue.push(item);
+    pub(crate) fn hand_over<T: Item>(
+        &self,
+        lane: &Lane<T>,
+        content: usize,
+        take: impl FnOnce() -> T,
+    ) {
+        lane.queue.push_with(content, take);
         // A plain load almost always: only a worker that rests is worth a wake.
         if lane.queue.wake.is_resting() && lane.is_due() && lane.queue.wake.claim() {
             let _unsent = self.commands.send(Command::Look); // a worker that has ended needs no wake

@@ -5,16 +5,24 @@ use std::{
     time::Duration,
 };
 
-use o11y_core::{Ended, Event, FlushError, Observability, Score, Sink};
+use o11y_core::{Ended, Event, FlushError, Observability, Record, Score, Sink};
 
 use crate::{
     config::Config,
     desk::Desk,
     error::ConfigError,
     filter::Filter,
+    queue::Item as _,
     score::Envelope,
     stats::{LossReason, Stats},
 };
+
+/// The most bytes of one value. A server whose database refuses a batch for its size cuts fields of
+/// more than a mebibyte to half of that.
+const MAX_VALUE_BYTES: usize = 1 << 20;
+
+/// The most bytes of all values of a span, so that it fits into a request by itself.
+const MAX_RECORD_BYTES: usize = 3 << 20;
 
 /// A sink with one worker thread in each process that uses it.
 #[derive(Debug)]
@@ -64,7 +72,8 @@ impl Exporter {
         }
         match Score::from_event(event) {
             Ok(score) if self.is_sampled(&score) => {
-                desk.hand_over(lane, Envelope::new(&score, self.environment.as_deref()));
+                let envelope = Envelope::new(&score, self.environment.as_deref());
+                desk.hand_over(lane, envelope.content_bytes(), || envelope);
             }
             Ok(_) => desk.shared.leave_out_score(),
             // While telemetry is off, the trace of a score is not to be known.
@@ -85,6 +94,13 @@ impl Exporter {
     }
 }
 
+/// Keeps a record within what the server takes in one request.
+#[cold]
+fn cut(mut record: Record) -> Record {
+    record.cut(MAX_VALUE_BYTES, MAX_RECORD_BYTES);
+    record
+}
+
 impl Sink for Exporter {
     fn sample_rate(&self) -> f64 {
         self.sample_rate
@@ -103,7 +119,13 @@ impl Sink for Exporter {
             desk.shared.filtered.fetch_add(1, Ordering::Relaxed); // it guards nothing
             return;
         }
-        desk.hand_over(&desk.shared.spans, ended.take());
+        let content = ended.record().content_bytes();
+        if content <= MAX_VALUE_BYTES {
+            desk.hand_over(&desk.shared.spans, content, || ended.take());
+        } else {
+            let record = cut(ended.take());
+            desk.hand_over(&desk.shared.spans, record.content_bytes(), || record);
+        }
     }
 
     fn flush(&self, timeout: Duration) -> Result<(), FlushError> {

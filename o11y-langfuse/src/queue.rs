@@ -61,27 +61,35 @@ impl<T: Item> Queue<T> {
         }
     }
 
-    /// Hands an item over; the oldest are pushed out and counted if there is no room.
-    pub(crate) fn push(&self, item: T) {
+    /// Hands over an item that holds `content` bytes; the oldest are pushed out and counted if there
+    /// is no room. `take` fetches it at the last moment, so that it moves into the ring from where it
+    /// lay.
+    #[inline]
+    pub(crate) fn push_with(&self, content: usize, take: impl FnOnce() -> T) {
         self.wake.accept();
         if self.state.load(Ordering::Relaxed) != OPEN {
             self.late.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        let content = item.content_bytes();
-        // Before the look whether the worker rests, like the count.
-        let bytes = self.bytes.fetch_add(content, Ordering::SeqCst) + content;
-        if let Some(oldest) = self.ring.force_push(item) {
+        // Before the look whether the worker rests, like the count. Most spans hold nothing.
+        let is_too_much = content > 0
+            && self.bytes.fetch_add(content, Ordering::SeqCst) + content > self.max_bytes;
+        if let Some(oldest) = self.ring.force_push(take()) {
             raise(&self.most_items, self.ring.capacity());
             self.push_out(oldest);
         }
-        if bytes > self.max_bytes {
+        if is_too_much {
             self.make_room();
         }
         // `SeqCst` with the store in `end`: either that sees this item, or this sees the end.
         if self.state.load(Ordering::SeqCst) == ENDED {
             self.take_back();
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn push(&self, item: T) {
+        self.push_with(item.content_bytes(), || item);
     }
 
     /// Counts an item that comes after the end, without having it.
