@@ -55,7 +55,7 @@ impl Event {
     /// Tells every subscriber. A veto is counted and changes nothing, see [`event`].
     pub fn emit(self) {
         self.bus().tell(&self);
-        happened(self, None);
+        self.happened(None);
     }
 
     /// Asks every subscriber.
@@ -65,7 +65,7 @@ impl Event {
     /// [`Vetoed`] if one of them refuses; the others have heard the event all the same.
     pub fn try_emit(self) -> Result<(), Vetoed> {
         let answer = self.bus().ask(&self);
-        happened(self, answer.as_ref().err());
+        self.happened(answer.as_ref().err());
         answer
     }
 
@@ -76,13 +76,36 @@ impl Event {
 
     pub(crate) fn try_emit_on(self, bus: &EventBus) -> Result<(), Vetoed> {
         let answer = bus.ask(&self);
-        happened(self, answer.as_ref().err());
+        self.happened(answer.as_ref().err());
         answer
     }
 
     pub(crate) fn emit_on(self, bus: &EventBus) {
         bus.tell(&self);
-        happened(self, None);
+        self.happened(None);
+    }
+
+    /// It was emitted; inside a span it becomes an observation.
+    #[inline]
+    fn happened(self, vetoed: Option<&Vetoed>) {
+        let is_recorded = self.is_recorded() && self.span_id().is_some();
+        if is_recorded && observability::records_in(self.telemetry()) {
+            self.record(vetoed);
+        }
+    }
+
+    fn record(self, vetoed: Option<&Vetoed>) {
+        let (mut record, telemetry) = self.into_record();
+        let now = Ticks::now();
+        record.span_id = SpanId::generate(now);
+        record.start = now;
+        record.end = now;
+        if let Some(vetoed) = vetoed {
+            record.level = Level::Warning;
+            let message = format!("{vetoed}: {}", vetoed.reason());
+            record.attributes.put(key::STATUS_MESSAGE, message.into());
+        }
+        observability::ended(&mut Some(record), telemetry.as_ref());
     }
 }
 
@@ -121,23 +144,4 @@ pub(crate) fn is_heard_here() -> bool {
 /// Whether anybody hears events that are made under this telemetry.
 pub(crate) fn is_heard_in(telemetry: Option<&Telemetry>) -> bool {
     bus_of(telemetry).subscriptions() > 0
-}
-
-/// An event was emitted; inside a span it becomes an observation.
-fn happened(event: Event, vetoed: Option<&Vetoed>) {
-    let recorded = event.is_recorded() && event.span_id().is_some();
-    if !recorded || !observability::records_in(event.telemetry()) {
-        return;
-    }
-    let (mut record, telemetry) = event.into_record();
-    let now = Ticks::now();
-    record.span_id = SpanId::generate(now);
-    record.start = now;
-    record.end = now;
-    if let Some(vetoed) = vetoed {
-        record.level = Level::Warning;
-        let message = format!("{vetoed}: {}", vetoed.reason());
-        record.attributes.put(key::STATUS_MESSAGE, message.into());
-    }
-    observability::ended(&mut Some(record), telemetry.as_ref());
 }

@@ -42,21 +42,33 @@ pub struct Event {
 
 impl Event {
     /// An event at the current point of the current trace.
+    #[inline]
     pub fn new(name: impl Into<Cow<'static, str>>, attributes: Attributes) -> Self {
-        let name = text(name);
+        // An event is large: built in its place at once, and filled in there, it is not moved.
+        let mut event = Self {
+            name: text(name),
+            attributes,
+            trace_id: TraceId::NONE,
+            span_id: SpanId::NONE,
+            scope: None,
+            telemetry: None,
+            sampled: false,
+            recorded: false,
+        };
+        event.stand_here();
+        event
+    }
+
+    fn stand_here(&mut self) {
         current::with(|current| {
             let context = &current.context;
-            Self {
-                name,
-                attributes,
-                trace_id: context.trace_id,
-                span_id: context.span_id,
-                scope: current.span_scope().cloned(),
-                telemetry: context.telemetry.clone(),
-                sampled: context.sampled,
-                recorded: context.sampled,
-            }
-        })
+            self.trace_id = context.trace_id;
+            self.span_id = context.span_id;
+            self.scope = current.span_scope().cloned();
+            self.telemetry.clone_from(&context.telemetry);
+            self.sampled = context.sampled;
+            self.recorded = context.sampled;
+        });
     }
 
     /// Keeps it from becoming an observation: only subscribers hear it.

@@ -25,7 +25,32 @@ pub(super) struct Subscriber {
 }
 
 /// Subscribers by their place in `all`, which is the order of subscription.
-type Index = HashMap<Box<str>, Vec<u32>, FixedState>;
+#[derive(Default)]
+struct Index {
+    places: HashMap<Box<str>, Vec<u32>, FixedState>,
+    /// A bit for each length of a key, modulo 64: many names are turned away without hashing.
+    lengths: u64,
+}
+
+impl Index {
+    fn file(&mut self, key: &str, place: u32) {
+        self.lengths |= Self::bit(key);
+        self.places.entry(key.into()).or_default().push(place);
+    }
+
+    #[inline]
+    fn may_have(&self, key: &str) -> bool {
+        self.lengths & Self::bit(key) != 0
+    }
+
+    fn get(&self, key: &str) -> &[u32] {
+        self.places.get(key).map_or(&[], |places| places)
+    }
+
+    const fn bit(key: &str) -> u64 {
+        1 << (key.len() % 64)
+    }
+}
 
 /// All subscribers, filed so that a name finds its own by three look-ups.
 #[derive(Default)]
@@ -71,7 +96,7 @@ impl Directory {
                     continue;
                 }
             };
-            index.entry(key.into()).or_default().push(place);
+            index.file(key, place);
         }
         directory.all = all;
         directory
@@ -83,6 +108,9 @@ impl Directory {
             return;
         }
         let mut filed = self.filed(name);
+        if self.rest.is_empty() && filed.iter().all(|places| places.is_empty()) {
+            return;
+        }
         let hears = |place: &&u32| self.all[**place as usize].pattern.matches(name);
         let mut rest = self.rest.iter().filter(hears).peekable();
         // All lists are in the order of subscription: the smallest first place is the next of all.
@@ -102,23 +130,23 @@ impl Directory {
     }
 
     /// The lists that hold only subscribers who hear `name`.
+    #[inline]
     fn filed(&self, name: &str) -> [&[u32]; 3] {
-        let (parent, last) = match name.rsplit_once('.') {
-            Some((parent, last)) => (Some(parent), (!parent.contains('.')).then_some(last)),
-            None => (None, None),
+        let mut filed: [&[u32]; 3] = [&[]; 3];
+        if self.exact.may_have(name) {
+            filed[0] = self.exact.get(name);
+        }
+        // Names are short: a search that is made for long texts takes longer to set up.
+        let Some(dot) = name.bytes().rposition(|byte| byte == b'.') else {
+            return filed;
         };
-        [
-            look_up(&self.exact, Some(name)),
-            look_up(&self.by_parent, parent),
-            look_up(&self.by_last, last),
-        ]
-    }
-}
-
-fn look_up<'a>(index: &'a Index, key: Option<&str>) -> &'a [u32] {
-    match key {
-        // An empty index is common and needs no hashing.
-        Some(key) if !index.is_empty() => index.get(key).map_or(&[], |places| places),
-        _ => &[],
+        let (parent, last) = (&name[..dot], &name[dot + 1..]);
+        if self.by_parent.may_have(parent) {
+            filed[1] = self.by_parent.get(parent);
+        }
+        if self.by_last.may_have(last) && !parent.contains('.') {
+            filed[2] = self.by_last.get(last);
+        }
+        filed
     }
 }
