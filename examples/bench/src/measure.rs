@@ -1,0 +1,123 @@
+//! Running the cases: each library in its turn, round by round, and the medians of the rounds.
+
+use std::{collections::BTreeMap, env, process::Command};
+
+use anyhow::{Context as _, bail};
+
+use crate::{
+    case::median,
+    sink::{Mode, Sink},
+};
+
+/// How long everything may take.
+#[derive(Clone, Copy)]
+pub struct Effort {
+    pub rounds: usize,
+    pub chunks: usize,
+    pub bursts: usize,
+    pub each: usize,
+    pub stream: usize,
+}
+
+pub const FULL: Effort = Effort {
+    rounds: 3,
+    chunks: 7,
+    bursts: 100,
+    each: 50_000,
+    stream: 1_000,
+};
+
+pub const QUICK: Effort = Effort {
+    rounds: 1,
+    chunks: 3,
+    bursts: 25,
+    each: 10_000,
+    stream: 200,
+};
+
+/// Figures by library, case and name.
+#[derive(Default)]
+pub struct Figures(BTreeMap<(String, String), Vec<f64>>);
+
+impl Figures {
+    /// The median of the rounds; none if there is no such figure, or it is not a number because
+    /// something was lost.
+    pub fn get(&self, library: &str, figure: &str) -> Option<f64> {
+        let values = self.0.get(&(library.to_owned(), figure.to_owned()))?;
+        Some(median(&mut values.clone())).filter(|value| value.is_finite())
+    }
+
+    fn add(&mut self, library: &str, case: &str, host: &str) -> anyhow::Result<()> {
+        let output = Command::new(env::current_exe()?)
+            .args(["case", library, case, host])
+            .output()?;
+        if !output.status.success() {
+            let error = String::from_utf8_lossy(&output.stderr);
+            bail!("{library}, {case}: {error}");
+        }
+        for line in String::from_utf8(output.stdout)?.lines() {
+            let (name, value) = line.split_once(' ').context("not a figure")?;
+            let kind = case
+                .split(' ')
+                .take_while(|word| word.parse::<u64>().is_err() || case.starts_with("threads"));
+            let kind = kind.take(if case.starts_with("send") { 3 } else { 2 });
+            let figure = format!("{}/{name}", kind.collect::<Vec<_>>().join(" "));
+            let values = self.0.entry((library.to_owned(), figure)).or_default();
+            values.push(value.parse()?);
+        }
+        Ok(())
+    }
+}
+
+/// Everything, interleaved.
+pub fn measure(effort: Effort) -> anyhow::Result<Figures> {
+    let mut figures = Figures::default();
+    let healthy = Sink::start(Mode::Healthy)?;
+    let libraries = crate::contender::NAMES;
+    for round in 1..=effort.rounds {
+        eprintln!("round {round} of {}", effort.rounds);
+        for library in libraries {
+            figures.add(library, &format!("tight {}", effort.chunks), &healthy.host)?;
+            figures.add(library, &format!("paced {}", effort.bursts), &healthy.host)?;
+            for threads in [1, 2, 8] {
+                let case = format!("threads {threads} {}", effort.each);
+                figures.add(library, &case, &healthy.host)?;
+            }
+        }
+        figures.add("o11y", &format!("calls {}", effort.chunks), &healthy.host)?;
+        for library in ["o11y", "otel", "tracing"] {
+            for case in [
+                "send w1 plain",
+                "send w2 plain",
+                "send w1 gzip",
+                "send w2 gzip",
+            ] {
+                if effort.rounds > 1 || !case.ends_with("gzip") {
+                    figures.add(library, case, &healthy.host)?;
+                }
+            }
+        }
+    }
+    for (name, mode) in [
+        ("healthy", Mode::Healthy),
+        ("stalled", Mode::Stalled),
+        ("refusing", Mode::Refusing),
+    ] {
+        let sink = Sink::start(mode)?;
+        for library in ["o11y", "otel", "tracing"] {
+            for _ in 0..effort.rounds.min(3) {
+                let mut found = Figures::default();
+                found.add(library, &format!("stream {}", effort.stream), &sink.host)?;
+                for ((library, figure), values) in found.0 {
+                    let figure = figure.replace("stream", name);
+                    figures
+                        .0
+                        .entry((library, figure))
+                        .or_default()
+                        .extend(values);
+                }
+            }
+        }
+    }
+    Ok(figures)
+}
