@@ -74,14 +74,18 @@ pub fn count(probe: &Probe) -> anyhow::Result<Count> {
 }
 
 fn run(probe: &str, times: usize) -> anyhow::Result<Run> {
-    let out = Out::new(probe);
+    let out = Out::new(probe)?;
     let output = Command::new("valgrind")
         .args([
             "--tool=callgrind",
             "--toggle-collect=*probe*measured*",
             "--dump-line=no",
         ])
-        .arg(format!("--callgrind-out-file={}", out.0.display()))
+        .arg("--separate-threads=yes")
+        .arg(format!(
+            "--callgrind-out-file={}",
+            out.0.join("out").display()
+        ))
         .arg(env::current_exe()?)
         .args(["probe", probe, &times.to_string()])
         .output()
@@ -92,21 +96,25 @@ fn run(probe: &str, times: usize) -> anyhow::Result<Run> {
             String::from_utf8_lossy(&output.stderr)
         );
     }
-    read(&out.0).with_context(|| format!("what callgrind wrote of the probe {probe}"))
+    // The caller is the first thread; what the worker allocates meanwhile is in another file.
+    read(&out.0.join("out-01"))
+        .with_context(|| format!("what callgrind wrote of the probe {probe}"))
 }
 
-/// A file that is gone when this is.
+/// A folder that is gone when this is.
 struct Out(PathBuf);
 
 impl Out {
-    fn new(probe: &str) -> Self {
-        Self(env::temp_dir().join(format!("o11y-bench-{}-{probe}.callgrind", id())))
+    fn new(probe: &str) -> anyhow::Result<Self> {
+        let folder = env::temp_dir().join(format!("o11y-bench-{}-{probe}", id()));
+        fs::create_dir_all(&folder)?;
+        Ok(Self(folder))
     }
 }
 
 impl Drop for Out {
     fn drop(&mut self) {
-        _ = fs::remove_file(&self.0); // it was never written
+        _ = fs::remove_dir_all(&self.0); // what stays there harms nobody
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
 /// The share by which a count may move.
 const TOLERANCE: f64 = 0.03;
 
-/// One allocation, but for what other threads made at the time: calls are counted on all of them.
+/// One allocation; a part of one is something that grows now and then.
 const ALLOCATION: f64 = 0.9;
 
 /// Functions that are named when a count has grown.
