@@ -191,6 +191,11 @@ impl EventBus {
         self.shared.cut_recursions.load(Ordering::Relaxed)
     }
 
+    /// Whether anybody hears the events of model calls.
+    pub(crate) fn hears_calls(&self) -> bool {
+        self.shared.directory.load().hears_calls
+    }
+
     pub(crate) fn tell(&self, event: &Event) {
         if self.ask(event).is_err() {
             self.shared.ignored_vetoes.fetch_add(1, Ordering::Relaxed); // a counter

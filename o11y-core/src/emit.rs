@@ -136,12 +136,13 @@ fn bus_of(telemetry: Option<&Telemetry>) -> &EventBus {
     }
 }
 
-/// Whether anybody hears events that are made where the calling code stands.
-pub(crate) fn is_heard_here() -> bool {
-    current::with(|current| is_heard_in(current.context.telemetry.as_ref()))
+/// Whether anybody hears of model calls that are made where the calling code stands. An exporter hears
+/// scores, and must not make every call pay for events that nobody wants.
+pub(crate) fn calls_are_heard_here() -> bool {
+    current::with(|current| calls_are_heard_in(current.context.telemetry.as_ref()))
 }
 
-/// Whether anybody hears events that are made under this telemetry.
-pub(crate) fn is_heard_in(telemetry: Option<&Telemetry>) -> bool {
-    bus_of(telemetry).subscriptions() > 0
+/// The same, for calls that are made in that scope.
+pub(crate) fn calls_are_heard_in(telemetry: Option<&Telemetry>) -> bool {
+    bus_of(telemetry).hears_calls()
 }

@@ -61,7 +61,18 @@ pub(super) struct Directory {
     by_last: Index,
     /// Patterns that hear everything, and those that have to be compared.
     rest: Vec<u32>,
+    /// Whether anybody hears the events of model calls, which every call asks.
+    pub(super) hears_calls: bool,
 }
+
+/// What is told of a model call.
+const CALL_EVENTS: [&str; 5] = [
+    "llm.request",
+    "llm.generate",
+    "llm.error",
+    "llm.vetoed",
+    "lm.tokens",
+];
 
 impl Directory {
     pub(super) fn len(&self) -> usize {
@@ -98,6 +109,10 @@ impl Directory {
             };
             index.file(key, place);
         }
+        directory.hears_calls = all.iter().any(|subscriber| {
+            let hears = |name| subscriber.pattern.matches(name);
+            CALL_EVENTS.into_iter().any(hears)
+        });
         directory.all = all;
         directory
     }

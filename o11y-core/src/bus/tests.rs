@@ -196,3 +196,21 @@ fn ten_threads_emit_and_subscribe_at_once() {
     assert_eq!(heard.load(Ordering::Relaxed), 1_000);
     assert_eq!(bus.subscriptions(), 1);
 }
+
+#[test]
+fn whether_calls_are_heard_goes_by_the_patterns_and_not_by_their_number() {
+    for (pattern, hears) in [
+        ("score.create", false),
+        ("llm", false),
+        ("llm.*", true),
+        ("*.tokens", true),
+        ("llm.error", true),
+        ("*", true),
+    ] {
+        let bus = EventBus::new();
+        let subscription = bus.subscribe(pattern, |_: &Event| ());
+        assert_eq!(bus.hears_calls(), hears, "{pattern}");
+        drop(subscription);
+        assert!(!bus.hears_calls());
+    }
+}

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     attribute::Attributes,
     clock::Ticks,
-    emit::is_heard_here,
+    emit::calls_are_heard_here,
     event::{Event, Vetoed},
     id::SpanId,
     key,
@@ -96,7 +96,7 @@ impl<'a> Call<'a> {
     /// Asks whether the call may be made.
     pub(super) fn request(&mut self) -> Result<(), Vetoed> {
         // If nobody hears the events of a call they need not be made: none becomes an observation.
-        if is_heard_here() {
+        if calls_are_heard_here() {
             let request = Event::new("llm.request", self.attributes()).unrecorded();
             if let Err(vetoed) = request.try_emit() {
                 let reason = format!("{vetoed}: {}", vetoed.reason());
@@ -123,7 +123,7 @@ impl<'a> Call<'a> {
     pub(super) fn end_as(&mut self, outcome: Outcome) {
         if !std::mem::replace(&mut self.ended, true) {
             self.settle();
-            if is_heard_here() {
+            if calls_are_heard_here() {
                 self.tell(outcome);
             }
         }

@@ -73,7 +73,7 @@ impl Intake {
 
     fn hand_over(&self, item: Item) {
         let queue = &self.shared.lane.queue;
-        queue.push(item);
+        queue.push_with(queue::Item::content_bytes(&item), || item);
         // A plain load almost always: only a worker that rests is worth a wake.
         if queue.wake.is_resting() && self.shared.lane.is_due() && queue.wake.claim() {
             let _unsent = self.orders.send(Order::Look); // a worker that has ended needs no wake

@@ -9,7 +9,7 @@ use crate::{
     attribute::Attributes,
     clock::Ticks,
     context::{OwnedSpan, current::Current},
-    emit::is_heard_in,
+    emit::calls_are_heard_in,
     generation::outcome::{self, Outcome},
     id::SpanId,
     key,
@@ -123,7 +123,7 @@ impl Open {
         if !dialect::bills(kind) {
             return false;
         }
-        if emit_events && is_heard_in(self.span.inside().context.telemetry.as_ref()) {
+        if emit_events && calls_are_heard_in(self.span.inside().context.telemetry.as_ref()) {
             let context = self.span.inside().context.clone();
             context.run(|| self.tell());
         }
