@@ -8,7 +8,14 @@ use std::{
 /// Calibrated on first use (under a millisecond), not before `main`: see ADR 0014.
 static CLOCK: LazyLock<quanta::Clock> = LazyLock::new(quanta::Clock::new);
 
-/// A reading of the processor's time stamp counter, or of the monotonic clock where there is none.
+/// Marks a time of the wall clock.
+const WALL: u64 = 1 << 63;
+
+/// A reading of the processor's time stamp counter, or of the monotonic clock where there is none;
+/// or a time of the wall clock, where that is all that is known.
+///
+/// No counter of a machine that runs for less than 73 years reaches the highest bit, which marks
+/// nanoseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Ticks(u64);
 
@@ -24,6 +31,21 @@ impl Ticks {
         self.0
     }
 
+    /// A time of the wall clock, which anchors leave as it is.
+    #[cfg(feature = "otel")]
+    pub(crate) fn of_wall(wall: SystemTime) -> Self {
+        Self(unix_nanos(wall).min(!WALL) | WALL)
+    }
+
+    /// The nanoseconds since 1970, if that is what it is.
+    const fn wall_nanos(self) -> Option<u64> {
+        if self.0 & WALL == 0 {
+            None
+        } else {
+            Some(self.0 & !WALL)
+        }
+    }
+
     #[cfg(test)]
     pub(crate) const fn from_raw(raw: u64) -> Self {
         Self(raw)
@@ -31,7 +53,11 @@ impl Ticks {
 
     /// The time from `earlier` to here, zero if it is later.
     pub(crate) fn since(self, earlier: Self) -> Duration {
-        Duration::from_nanos(CLOCK.delta_as_nanos(earlier.0, self.0))
+        let nanos = match (self.wall_nanos(), earlier.wall_nanos()) {
+            (Some(here), Some(earlier)) => here.saturating_sub(earlier),
+            _ => CLOCK.delta_as_nanos(earlier.0, self.0),
+        };
+        Duration::from_nanos(nanos)
     }
 }
 
@@ -90,6 +116,9 @@ impl Anchor {
     }
 
     pub(crate) fn unix_nanos(&self, ticks: Ticks) -> u64 {
+        if let Some(nanos) = ticks.wall_nanos() {
+            return nanos;
+        }
         // A tick at a jump belongs to the time before it.
         let place = self.knots.partition_point(|knot| knot.ticks < ticks);
         let before = place.checked_sub(1).and_then(|place| self.knots.get(place));
@@ -204,6 +233,25 @@ mod tests {
         assert!(anchor.unix_nanos(before) <= 1_000_000_000_000);
         assert!(anchor.unix_nanos(after) >= 1_000_000_000_000);
         assert!(anchor.unix_nanos(after) < 1_001_000_000_000);
+    }
+
+    #[cfg(feature = "otel")]
+    #[test]
+    fn a_time_of_the_wall_clock_stays_what_it_is() {
+        let wall = UNIX_EPOCH + Duration::from_nanos(1_700_000_000_123_456_789);
+        let start = Ticks::of_wall(wall);
+        let end = Ticks::of_wall(wall + Duration::from_nanos(5));
+
+        let jumped = Anchor::at(UNIX_EPOCH);
+        assert_eq!(jumped.unix_nanos(start), 1_700_000_000_123_456_789);
+        assert_eq!(end.since(start), Duration::from_nanos(5));
+        assert_eq!(start.since(end), Duration::ZERO);
+        let edges = [
+            UNIX_EPOCH - Duration::from_secs(1),
+            UNIX_EPOCH + Duration::from_secs(1 << 40),
+        ];
+        let edges = edges.map(|edge| jumped.unix_nanos(Ticks::of_wall(edge)));
+        assert_eq!(edges, [0, !WALL]);
     }
 
     #[test]

@@ -55,6 +55,8 @@
 //! * `evaluators`: six small functions that return scores, such as exact match and similarity.
 //! * `http`: `HeaderMap` of the `http` crate as a carrier of a trace, see [`Propagation`].
 //! * `macros`: the attribute `#[observe]`, which makes a function a span.
+//! * `otel`: `Context::from_otel`, `Context::to_otel` and `Observability::follow_otel`, for spans of
+//!   OpenTelemetry in the same process.
 //! * `stream`: `Context::generation_stream`, for answers that come as a `Stream` of chunks.
 //! * `testing`: records what a test does, and shows it as a tree.
 //! * `tower`: layers for services over HTTP, which continue a caller's trace, hand it on, and
@@ -66,7 +68,7 @@
 #[doc(hidden)]
 pub mod __private;
 mod attribute;
-#[cfg(feature = "tracing")]
+#[cfg(any(feature = "otel", feature = "tracing"))]
 mod bridge;
 mod bus;
 mod clock;
@@ -116,6 +118,9 @@ pub use o11y_core_macros::observe;
 pub use self::bridge::tracing::TracingLayer;
 #[cfg(feature = "stream")]
 pub use self::generation::GenerationStream;
+#[cfg(feature = "otel")]
+#[cfg_attr(docsrs, doc(cfg(feature = "otel")))]
+pub use self::record::RecordBuilder;
 pub use self::{
     attribute::Attributes,
     bus::{EventBus, Subscription, SubscriptionId, Verdict, events},

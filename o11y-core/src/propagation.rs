@@ -15,6 +15,8 @@ mod remote;
 mod traceparent;
 mod tracestate;
 
+#[cfg(feature = "otel")]
+pub(crate) use self::tracestate::checked as checked_tracestate;
 pub use self::{
     carrier::{Extractor, Injector},
     remote::Remote,

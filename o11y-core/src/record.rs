@@ -15,6 +15,12 @@ use crate::{
     value::Value,
 };
 
+#[cfg(feature = "otel")]
+pub use self::builder::RecordBuilder;
+
+#[cfg(feature = "otel")]
+mod builder;
+
 /// One span as data.
 ///
 /// At most 256 bytes, so that moving one costs a few instructions (see ADR 0002); long text lies

@@ -13,6 +13,8 @@ use super::{
     current::{self, Current},
     future::Inside,
 };
+#[cfg(feature = "otel")]
+use crate::bridge::otel::adopted;
 use crate::{
     clock::Ticks,
     id::{SpanId, TraceId},
@@ -52,9 +54,11 @@ impl Frame {
         let Some(record) = self.span.record_mut() else {
             return;
         };
+        let adopted = adopted();
         let previous = &mut self.previous;
         current::with(|current| {
-            if let Some(inside) = open(record, &current.context) {
+            let parent = adopted.as_ref().unwrap_or(&current.context);
+            if let Some(inside) = open(record, parent).or(adopted) {
                 *previous = Some(std::mem::replace(current, Current::at(inside)));
             }
         });
@@ -94,7 +98,7 @@ impl TaskFrame {
         // Where nothing is recorded the future stands in its parent, and holds a handle to it. A
         // span of its own needs none, which saves its parent the mailbox.
         let parent = if span.is_recording() {
-            current::with(|current| current.context.clone())
+            adopted().unwrap_or_else(|| current::with(|current| current.context.clone()))
         } else {
             Context::current()
         };
@@ -212,6 +216,12 @@ impl fmt::Debug for OwnedSpan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.frame.span.fmt(f)
     }
+}
+
+/// The span around, if it is none of ours.
+#[cfg(not(feature = "otel"))]
+const fn adopted() -> Option<Context> {
+    None
 }
 
 /// A span that has not started, or one that records nothing when telemetry is off.

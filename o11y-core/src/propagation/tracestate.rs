@@ -16,7 +16,7 @@ const MAX_WORD_BYTES: usize = 256;
 
 /// The header as it came, without blanks around it. None if it is empty, longer than 512 bytes or
 /// wrong in any entry: half of a state could mean anything to the system that reads it.
-pub(super) fn checked(header: &str) -> Option<&str> {
+pub(crate) fn checked(header: &str) -> Option<&str> {
     let text = trim(header);
     if text.len() > MAX_BYTES {
         return None;
