@@ -55,7 +55,7 @@ pub struct Context {
     /// Whether the span here is another process's.
     pub(crate) remote: bool,
     /// What the span was opened as.
-    #[cfg(feature = "tracing")]
+    #[cfg(any(feature = "otel", feature = "tracing"))]
     pub(crate) observation: crate::observation::ObservationType,
     pub(crate) scope: Option<Arc<Scope>>,
     /// Where it all goes, if not to where the process's goes. Here and not in the scope, which
@@ -71,7 +71,7 @@ impl Context {
         span_id: SpanId::NONE,
         sampled: true,
         remote: false,
-        #[cfg(feature = "tracing")]
+        #[cfg(any(feature = "otel", feature = "tracing"))]
         observation: crate::observation::ObservationType::Span,
         scope: None,
         telemetry: None,
@@ -368,7 +368,7 @@ impl Span {
             span_id: record.span_id,
             sampled: true,
             remote: false,
-            #[cfg(feature = "tracing")]
+            #[cfg(any(feature = "otel", feature = "tracing"))]
             observation: record.observation,
             scope: current.scope,
             telemetry: current.telemetry,

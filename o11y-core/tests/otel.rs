@@ -6,7 +6,7 @@ mod both;
 
 use std::{collections::HashMap, thread};
 
-use o11y_core::{Context, Observability, TraceAttributes};
+use o11y_core::{Context, Observability, ObservationType, SpanSpec, TraceAttributes};
 use opentelemetry::{
     Context as OtelContext,
     context::FutureExt as _,
@@ -210,6 +210,28 @@ fn what_is_not_recorded_here_silences_nobody() {
 }
 
 #[test]
+fn a_context_knows_whether_it_lies_in_a_model_call() {
+    let both = Both::new();
+    let _ours = both.attach();
+    let tracer = both.tracer();
+    let in_call = || OtelContext::map_current(Observability::is_otel_in_call);
+
+    let call = SpanSpec::new("call").observation(ObservationType::Generation);
+    Context::with_span(call, |span| {
+        assert!(!in_call());
+        let _shown = span.context().to_otel().attach();
+        assert!(in_call());
+        tracer.in_span("theirs", |_otel| {
+            assert!(in_call());
+            Context::with_span("tool", |span| {
+                let _shown = span.context().to_otel().attach();
+                assert!(!in_call());
+            });
+        });
+    });
+}
+
+#[test]
 fn opentelemetrys_own_span_is_not_covered_by_a_copy_of_itself() {
     let both = Both::new();
     let _ours = both.attach();
@@ -272,7 +294,7 @@ async fn both_ways_nest_across_tasks_and_threads() {
             })
         });
         let tracer = both.tracer();
-        let thread = thread::spawn(move || {
+        let thread = thread::Builder::new().spawn(move || {
             here.run(|| {
                 Context::with_span("thread", |span| {
                     let _shown = span.context().to_otel().attach();
@@ -283,7 +305,7 @@ async fn both_ways_nest_across_tasks_and_threads() {
         (tokio::spawn(task), thread)
     });
     drop(ours);
-    thread.join().unwrap();
+    thread.unwrap().join().unwrap();
     task.await.unwrap();
 
     assert_eq!(

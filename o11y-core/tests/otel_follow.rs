@@ -115,9 +115,9 @@ fn what_opentelemetry_does_not_sample_is_not_recorded_even_in_a_task_of_its_own(
     });
     drop(attached);
     futures_util::FutureExt::now_or_never(task).unwrap();
-    thread::spawn(move || here.run(|| Context::with_span("elsewhere", |_span| ())))
-        .join()
-        .unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| here.run(|| Context::with_span("elsewhere", |_span| ())));
+    });
 
     assert!(both.seen().is_empty());
 }
@@ -135,7 +135,7 @@ async fn the_parent_is_the_one_at_the_call_not_at_the_poll() {
             async move {
                 tokio::task::yield_now().await;
                 tracer.in_span("in ours", |_otel| {
-                    Context::with_span("innermost", |_span| ())
+                    Context::with_span("innermost", |_span| ());
                 });
             }
             .with_context(shown)
@@ -193,13 +193,12 @@ fn a_destructor_at_the_end_of_a_thread_meets_no_panic() {
     }
     Observability::follow_otel(true);
 
-    let ended = thread::spawn(|| {
+    let thread = thread::Builder::new().spawn(|| {
         FIRST.set(Some(Late(Both::new())));
         OtelContext::new().attach(); // OpenTelemetry's own is registered between the two
         Context::with_span("usual", |_span| ());
         LAST.set(Some(Late(Both::new())));
-    })
-    .join();
+    });
 
-    assert!(ended.is_ok());
+    assert!(thread.unwrap().join().is_ok());
 }

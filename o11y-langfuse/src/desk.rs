@@ -91,6 +91,9 @@ impl Desk {
             .spawn(move || {
                 // Set before the first span can come; nobody else sets it.
                 _ = of_worker.worker.set(thread::current().id());
+                // What happens in here, such as in a mask, is nothing to report.
+                #[cfg(feature = "otel")]
+                let _quiet = opentelemetry::Context::enter_telemetry_suppressed_scope();
                 worker.run();
             })
             .map_err(ConfigError::Thread)?;
@@ -180,7 +183,12 @@ impl Desk {
     /// from what is known anyway almost always.
     #[inline]
     pub(crate) fn is_to_look(&self, record: &Record) -> bool {
-        let ended = record.end_unix_nanos(&self.anchor);
+        self.is_to_look_at(record.end_unix_nanos(&self.anchor))
+    }
+
+    /// The same, of a span that ended then, in nanoseconds since 1970.
+    #[inline]
+    pub(crate) fn is_to_look_at(&self, ended: u64) -> bool {
         let looked = self.looked.load(Ordering::Relaxed);
         let accepted = self.shared.spans.accepted();
         if ended.saturating_sub(looked) <= LOOK_EVERY

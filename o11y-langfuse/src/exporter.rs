@@ -7,19 +7,22 @@ use std::{
 
 use o11y_core::{Ended, Event, FlushError, Observability, Record, Score, Sink};
 
+#[cfg(feature = "otel")]
+use crate::otel::Foreign;
 use crate::{
     config::Config,
     desk::Desk,
     error::ConfigError,
     filter::Filter,
     queue::Item as _,
+    queued::Queued,
     score::Envelope,
     stats::{LossReason, Stats},
 };
 
 /// The most bytes of one value. A server whose database refuses a batch for its size cuts fields of
 /// more than a mebibyte to half of that.
-const MAX_VALUE_BYTES: usize = 1 << 20;
+pub(crate) const MAX_VALUE_BYTES: usize = 1 << 20;
 
 /// The most bytes of all values of a span, so that it fits into a request by itself.
 const MAX_RECORD_BYTES: usize = 3 << 20;
@@ -92,11 +95,55 @@ impl Exporter {
             trace.is_none_or(|trace| trace.is_sampled_at(self.sample_rate))
         })
     }
+
+    /// Takes a span of OpenTelemetry's SDK. Only if the program's filter has to see it is it read
+    /// here.
+    #[cfg(feature = "otel")]
+    pub(crate) fn take(&self, span: Box<Foreign>) {
+        let latest = self.desk.latest();
+        let desk = if latest.is_to_look_at(span.ended()) {
+            self.desk()
+        } else {
+            latest
+        };
+        let item = match &self.filter {
+            None => Queued::Foreign(span),
+            Some(_) => match span.into_record() {
+                Some(record) if self.keeps(desk, &record) => record.into(),
+                Some(_) => return,
+                None => return self.lose(LossReason::Unencodable),
+            },
+        };
+        desk.hand_over(&desk.shared.spans, item.content_bytes(), || item);
+    }
+
+    /// Counts a span that comes too late.
+    #[cfg(feature = "otel")]
+    pub(crate) fn turn_away(&self) {
+        self.desk().shared.spans.queue.turn_away();
+    }
+
+    /// Counts a span that cannot even be queued.
+    #[cfg(feature = "otel")]
+    pub(crate) fn lose(&self, reason: LossReason) {
+        self.desk().shared.spans.lose_at_once(reason);
+    }
+
+    #[inline]
+    fn keeps(&self, desk: &Desk, record: &Record) -> bool {
+        if let Some(filter) = &self.filter
+            && !filter.keeps(record)
+        {
+            desk.shared.filtered.fetch_add(1, Ordering::Relaxed); // it guards nothing
+            return false;
+        }
+        true
+    }
 }
 
 /// Keeps a record within what the server takes in one request.
 #[cold]
-fn cut(mut record: Record) -> Record {
+pub(crate) fn cut(mut record: Record) -> Record {
     record.cut(MAX_VALUE_BYTES, MAX_RECORD_BYTES);
     record
 }
@@ -113,18 +160,15 @@ impl Sink for Exporter {
         } else {
             latest
         };
-        if let Some(filter) = &self.filter
-            && !filter.keeps(ended.record())
-        {
-            desk.shared.filtered.fetch_add(1, Ordering::Relaxed); // it guards nothing
+        if !self.keeps(desk, ended.record()) {
             return;
         }
         let content = ended.record().content_bytes();
         if content <= MAX_VALUE_BYTES {
-            desk.hand_over(&desk.shared.spans, content, || ended.take());
+            desk.hand_over(&desk.shared.spans, content, || ended.take().into());
         } else {
             let record = cut(ended.take());
-            desk.hand_over(&desk.shared.spans, record.content_bytes(), || record);
+            desk.hand_over(&desk.shared.spans, record.content_bytes(), || record.into());
         }
     }
 

@@ -65,6 +65,7 @@
 //!
 //! * **`local`**: an embedded receiver that speaks what Langfuse speaks, for examples without an
 //!   account and for tests: [`local`].
+//! * **`otel`**: `AsyncSpanProcessor`, for the spans of a program that uses OpenTelemetry's SDK.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod announce;
@@ -96,8 +97,11 @@ pub mod local;
 #[cfg(test)]
 mod logged;
 mod mask;
+#[cfg(feature = "otel")]
+mod otel;
 mod processor;
 mod queue;
+mod queued;
 mod retry;
 mod roots;
 mod schedule;
@@ -111,6 +115,9 @@ mod verdict;
 mod wake;
 mod worker;
 
+#[cfg(feature = "otel")]
+#[cfg_attr(docsrs, doc(cfg(feature = "otel")))]
+pub use self::otel::AsyncSpanProcessor;
 pub use self::{
     api::Project,
     builder::{Langfuse, LangfuseBuilder},

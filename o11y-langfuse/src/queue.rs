@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use crossbeam_queue::ArrayQueue;
-use o11y_core::Record;
 
 use crate::wake::Wake;
 
@@ -11,12 +10,6 @@ use crate::wake::Wake;
 pub(crate) trait Item {
     /// The bytes that it holds beside itself.
     fn content_bytes(&self) -> usize;
-}
-
-impl Item for Record {
-    fn content_bytes(&self) -> usize {
-        Self::content_bytes(self)
-    }
 }
 
 /// Items are taken.

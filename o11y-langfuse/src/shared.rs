@@ -9,12 +9,11 @@ use std::{
     thread::ThreadId,
 };
 
-use o11y_core::Record;
-
 use crate::{
     config::Config,
     inbox::Counts,
     lane::Lane,
+    queued::Queued,
     score::{self, Envelope},
     stats::{LossReason, ScoreStats, Stats},
 };
@@ -22,7 +21,7 @@ use crate::{
 /// One exporter, seen from both of its sides.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) spans: Lane<Record>,
+    pub(crate) spans: Lane<Queued>,
     pub(crate) scores: Lane<Envelope>,
     /// Scores of traces that are not recorded.
     not_sampled: AtomicU64,

@@ -35,18 +35,9 @@ use crate::{
 /// [`ConfigError::Thread`] if the system refuses to start a thread.
 pub fn init() -> Result<Telemetry, ConfigError> {
     let builder = env::builder()?;
-    let missing = [
-        ("LANGFUSE_PUBLIC_KEY", &builder.public_key),
-        ("LANGFUSE_SECRET_KEY", &builder.secret_key),
-    ]
-    .into_iter()
-    .find_map(|(name, key)| key.is_none().then_some(name));
-    match (&builder.off, missing) {
-        (None, Some(name)) => {
-            log::warn!("telemetry is off: {name} is not set");
-            Ok(Telemetry::silent(format!("{name} is not set").into()))
-        }
-        _ => builder.spawn(),
+    match builder.missing_key() {
+        Some(name) => Ok(Telemetry::without(name)),
+        None => builder.spawn(),
     }
 }
 
@@ -71,6 +62,17 @@ impl Config {
 }
 
 impl LangfuseBuilder {
+    /// The variable of a key that is not set, unless another switches telemetry off.
+    pub(crate) fn missing_key(&self) -> Option<&'static str> {
+        [
+            ("LANGFUSE_PUBLIC_KEY", &self.public_key),
+            ("LANGFUSE_SECRET_KEY", &self.secret_key),
+        ]
+        .into_iter()
+        .find_map(|(name, key)| key.is_none().then_some(name))
+        .filter(|_| self.off.is_none())
+    }
+
     /// Checks everything, starts the worker and records from now on. A builder from an environment
     /// that switches telemetry off starts nothing.
     ///

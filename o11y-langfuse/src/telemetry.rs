@@ -12,6 +12,8 @@ use o11y_core::{
     Event, EventBus, FlushError, Observability, Score, Sink, Subscription, TraceId, events,
 };
 
+#[cfg(feature = "otel")]
+use crate::otel::AsyncSpanProcessor;
 use crate::{
     api::{Api, Project},
     config::Config,
@@ -43,6 +45,8 @@ struct On {
     api: Api,
     warning: Option<String>,
     shutdown_timeout: Duration,
+    #[cfg(feature = "otel")]
+    resource: crate::encode::Resource,
 }
 
 impl Telemetry {
@@ -53,7 +57,13 @@ impl Telemetry {
         Self::silent(reason)
     }
 
-    pub(crate) fn silent(reason: Cow<'static, str>) -> Self {
+    /// Telemetry that is off because a variable is missing, which is said.
+    pub(crate) fn without(name: &str) -> Self {
+        log::warn!("telemetry is off: {name} is not set");
+        Self::silent(format!("{name} is not set").into())
+    }
+
+    fn silent(reason: Cow<'static, str>) -> Self {
         Self {
             state: State::Off(reason),
         }
@@ -130,6 +140,8 @@ impl Telemetry {
                 api: Api::new(config),
                 warning,
                 shutdown_timeout: config.shutdown_timeout,
+                #[cfg(feature = "otel")]
+                resource: config.resource.clone(),
             })),
         })
     }
@@ -159,6 +171,34 @@ impl Telemetry {
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.on().map(|on| on.exporter.stats()).unwrap_or_default()
+    }
+
+    /// A processor for OpenTelemetry's SDK that uses this queue and worker: both kinds of spans
+    /// travel together. Its shutdown delivers what waits and leaves the worker to this guard. With
+    /// telemetry off it ignores all spans. Feature `otel`.
+    ///
+    /// ```
+    /// use opentelemetry_sdk::trace::SdkTracerProvider;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let telemetry = o11y_langfuse::init()?;
+    /// let provider = SdkTracerProvider::builder()
+    ///     .with_span_processor(telemetry.span_processor())
+    ///     .build();
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "otel")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "otel")))]
+    pub fn span_processor(&self) -> AsyncSpanProcessor {
+        match self.on() {
+            Some(on) => AsyncSpanProcessor::sharing(
+                Arc::clone(&on.exporter),
+                on.resource.clone(),
+                on.shutdown_timeout,
+            ),
+            None => AsyncSpanProcessor::off(),
+        }
     }
 
     /// Delivers every span that ended and every score that was given before this call.

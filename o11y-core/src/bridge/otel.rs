@@ -14,6 +14,8 @@ use crate::{
     context::{Context, current},
     id::{SpanId, TraceId},
     mailbox::Mailbox,
+    observability::Observability,
+    observation::ObservationType,
     propagation,
     scope::Scope,
 };
@@ -23,7 +25,11 @@ mod place;
 
 /// Which of our spans a context of OpenTelemetry was made of, by [`Context::to_otel`]. What is
 /// derived of that context keeps it.
-struct Shown(SpanId);
+struct Shown {
+    span_id: SpanId,
+    /// It is a model call, which bills.
+    is_call: bool,
+}
 
 /// OpenTelemetry in the same process: feature `otel`.
 ///
@@ -124,7 +130,13 @@ impl Context {
             return around; // it is OpenTelemetry's own span, which takes attributes
         }
         around
-            .with_value(Shown(span_id))
+            .with_value(Shown {
+                span_id,
+                is_call: matches!(
+                    self.observation,
+                    ObservationType::Generation | ObservationType::Embedding
+                ),
+            })
             .with_remote_span_context(shown)
     }
 
@@ -136,6 +148,16 @@ impl Context {
         state
             .and_then(|state| state.parse().ok())
             .unwrap_or_default()
+    }
+}
+
+impl Observability {
+    /// For exporters: whether the innermost span of ours that was [shown](Context::to_otel) in a
+    /// context of OpenTelemetry is a model call. That bills, so what OpenTelemetry records of the
+    /// same call must not. Needs feature `otel`.
+    #[must_use]
+    pub fn is_otel_in_call(otel: &OtelContext) -> bool {
+        otel.get().is_some_and(|shown: &Shown| shown.is_call)
     }
 }
 
@@ -163,7 +185,7 @@ impl Foreign {
             sampled: point.is_sampled(),
             is_remote: point.is_remote(),
             state: (*state != TraceState::NONE).then(|| state.header()),
-            below: otel.get().map(|Shown(ours)| *ours),
+            below: otel.get().map(|shown: &Shown| shown.span_id),
         })
     }
 
@@ -191,6 +213,7 @@ impl Foreign {
             trace_id: self.trace_id,
             span_id: self.span_id,
             sampled: self.sampled,
+            observation: ObservationType::Span,
             remote: self.is_remote || !follow::arrive(),
             mailbox: Some(Mailbox::out_of_reach()),
             scope,

@@ -261,7 +261,7 @@ pub(crate) fn open(record: &mut Record, parent: &Context) -> Option<Context> {
         span_id: record.span_id,
         sampled,
         remote: false,
-        #[cfg(feature = "tracing")]
+        #[cfg(any(feature = "otel", feature = "tracing"))]
         observation: record.observation,
         scope: parent.scope.clone(),
         telemetry: parent.telemetry.clone(),

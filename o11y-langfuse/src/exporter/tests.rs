@@ -54,7 +54,7 @@ fn config() -> Config {
 fn push(exporter: &Exporter, count: usize) {
     let records = captured(|| (0..count).for_each(|_| Context::with_span("span", |_span| ())));
     for record in records {
-        exporter.desk.shared.spans.queue.push(record);
+        exporter.desk.shared.spans.queue.push(record.into());
     }
 }
 

@@ -6,7 +6,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use o11y_core::{Anchor, Record};
+use o11y_core::Anchor;
 
 use super::courier::Courier;
 use crate::{
@@ -14,6 +14,8 @@ use crate::{
     encode::Batch,
     gzip::Gzip,
     lane::Lane,
+    queue::Item as _,
+    queued::Queued,
     retry::Backoff,
     schedule::Schedule,
     stats::LossReason,
@@ -47,7 +49,7 @@ pub(crate) struct Spans {
 }
 
 impl Spans {
-    pub(crate) fn new(config: &Config, lane: &Lane<Record>, seed: u64, now: Instant) -> Self {
+    pub(crate) fn new(config: &Config, lane: &Lane<Queued>, seed: u64, now: Instant) -> Self {
         Self {
             schedule: Schedule::new(
                 lane.trigger,
@@ -66,7 +68,7 @@ impl Spans {
     }
 
     /// Takes one batch, sends and settles it. A panic (of which none is known) costs the batch.
-    pub(crate) fn step<T: Transport>(&mut self, lane: &Lane<Record>, courier: &mut Courier<T>) {
+    pub(crate) fn step<T: Transport>(&mut self, lane: &Lane<Queued>, courier: &mut Courier<T>) {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             self.fill(lane);
             self.deliver(lane, courier);
@@ -86,22 +88,25 @@ impl Spans {
     }
 
     /// Encodes what waits, up to the size of a request.
-    fn fill(&mut self, lane: &Lane<Record>) {
+    fn fill(&mut self, lane: &Lane<Queued>) {
         let anchor = Anchor::now();
         let batch = &mut self.batch;
         while batch.len() < self.cap && batch.bytes() < self.request_bytes {
-            let Some(record) = lane.take() else {
+            let Some(item) = lane.take() else {
                 break;
             };
-            self.content += record.content_bytes();
-            batch.push(&record, &anchor);
+            self.content += item.content_bytes();
+            match item.into_record() {
+                Some(record) => batch.push(&record, &anchor),
+                None => lane.ledger.lose(LossReason::Unencodable, 1),
+            }
         }
         let failures = batch.take_masking_failures();
         lane.ledger.note_masking_failures(failures);
     }
 
     /// Sends the batch, in parts where the server or the size asks for it, and settles every span.
-    fn deliver<T: Transport>(&mut self, lane: &Lane<Record>, courier: &mut Courier<T>) {
+    fn deliver<T: Transport>(&mut self, lane: &Lane<Queued>, courier: &mut Courier<T>) {
         let spans = 0..self.batch.len();
         let mut parts = Vec::with_capacity(4);
         if spans.len() > 1 && self.batch.bytes() > self.request_bytes {
@@ -153,7 +158,7 @@ impl Spans {
         &mut self,
         part: Range<usize>,
         mut is_retry: bool,
-        lane: &Lane<Record>,
+        lane: &Lane<Queued>,
         courier: &mut Courier<T>,
     ) -> Outcome {
         let is_single = part.len() == 1;

@@ -115,7 +115,7 @@ impl Rig {
             }
         });
         for record in records {
-            self.shared.spans.queue.push(record);
+            self.shared.spans.queue.push(record.into());
         }
     }
 

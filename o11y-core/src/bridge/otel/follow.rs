@@ -1,6 +1,6 @@
 //! The switch that has spans look for their parent in OpenTelemetry's context.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use opentelemetry::Context as OtelContext;
 
@@ -13,8 +13,8 @@ use crate::{
 /// `Relaxed`, because it guards nothing.
 static FOLLOWS: AtomicBool = AtomicBool::new(false);
 
-/// The same.
-static ARRIVE: AtomicBool = AtomicBool::new(false);
+/// How many say that spans of OpenTelemetry arrive; the same.
+static ARRIVE: AtomicUsize = AtomicUsize::new(0);
 
 impl Observability {
     /// Whether spans look for their parent in OpenTelemetry's current context, too; they do not
@@ -49,16 +49,23 @@ impl Observability {
 }
 
 impl Observability {
-    /// For exporters: says whether spans of OpenTelemetry's SDK come to the process's sink, too. As
-    /// long as they do not, a span of ours below one is the first of its trace to arrive, which
+    /// For exporters: says that spans of OpenTelemetry's SDK come to the process's sink, too, or, as
+    /// often as that was said, that they no longer do. As long as they do not, a span of ours below
+    /// one is the first of its trace to arrive, which
     /// [`Record::parent_is_remote`](crate::Record::parent_is_remote) tells. Needs feature `otel`.
     pub fn otel_spans_arrive(arrive: bool) {
-        ARRIVE.store(arrive, Ordering::Relaxed);
+        if arrive {
+            ARRIVE.fetch_add(1, Ordering::Relaxed);
+        } else {
+            let one_less = |count: usize| count.checked_sub(1);
+            // None is left if that was said too often.
+            _ = ARRIVE.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
+        }
     }
 }
 
 pub(super) fn arrive() -> bool {
-    ARRIVE.load(Ordering::Relaxed)
+    ARRIVE.load(Ordering::Relaxed) > 0
 }
 
 /// The point of OpenTelemetry's current span, if spans are to look there and it is further in than
