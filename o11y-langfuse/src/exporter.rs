@@ -15,7 +15,6 @@ use crate::{
     error::ConfigError,
     filter::Filter,
     queue::Item as _,
-    queued::Queued,
     score::Envelope,
     stats::{LossReason, Stats},
 };
@@ -107,7 +106,7 @@ impl Exporter {
             latest
         };
         let item = match &self.filter {
-            None => Queued::Foreign(span),
+            None => crate::queued::Queued::Foreign(span),
             Some(_) => match span.into_record() {
                 Some(record) if self.keeps(desk, &record) => record.into(),
                 Some(_) => return,

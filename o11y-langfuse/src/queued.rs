@@ -22,6 +22,10 @@ pub(crate) enum Queued {
 
 impl Queued {
     /// The record, or the one that it becomes; none if it cannot become one.
+    #[cfg_attr(
+        not(feature = "otel"),
+        expect(clippy::unnecessary_wraps, reason = "a span of the SDK may be none")
+    )]
     pub(crate) fn into_record(self) -> Option<Record> {
         match self {
             Self::Record(record) => Some(record),
