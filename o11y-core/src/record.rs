@@ -172,6 +172,14 @@ impl Record {
         anchor.unix_nanos(self.end)
     }
 
+    /// When it ended, as the clock was read: in a unit of the machine's own, not above a nanosecond.
+    #[doc(hidden)] // an exporter tells by it how long ago something was, without a conversion
+    #[must_use]
+    #[inline]
+    pub fn end_reading(&self) -> u64 {
+        self.end.raw()
+    }
+
     /// How long it took.
     #[must_use]
     pub fn duration(&self) -> Duration {

@@ -12,11 +12,11 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use crossbeam_channel::{Sender, bounded, unbounded};
-use o11y_core::{Anchor, FlushError, Record};
+use o11y_core::{FlushError, Record};
 
 use crate::{
     config::{Config, LONGEST_DURATION},
@@ -37,8 +37,9 @@ const THREAD_NAME: &str = "o11y-langfuse";
 /// After a request was cut, the time for the worker to say so.
 pub(crate) const GRACE: Duration = Duration::from_millis(40);
 
-/// Between two looks at the process id by the spans of a busy process: the look is a system call,
-/// and a thousand of them a second cost less than a thousandth of a core.
+/// Between two looks at the process id by the spans of a busy process, in readings of the clock: at
+/// most a millisecond. The look is a system call, and some thousand of them a second cost less than
+/// a hundredth of a core.
 const LOOK_EVERY: u64 = 1_000_000;
 
 /// So many spans at most end without such a look, and never a quarter of a queue: another thread
@@ -48,10 +49,13 @@ const LOOK_EVERY_SPANS: u64 = 64;
 #[derive(Debug)]
 pub(crate) struct Desk {
     process: u32,
-    /// When a span last looked at the process id, in nanoseconds by `anchor`. It guards nothing.
+    /// When a span last looked at the process id. It guards nothing.
     looked: AtomicU64,
-    look_every_spans: u64,
-    anchor: Anchor,
+    /// The same of spans of OpenTelemetry's SDK, in nanoseconds since 1970.
+    #[cfg(feature = "otel")]
+    looked_by_sdk: AtomicU64,
+    /// A span looks if the number of those before it has none of these bits.
+    look_mask: u64,
     pub(crate) shared: Arc<Shared>,
     commands: Sender<Command>,
     /// Taken by the first shutdown.
@@ -120,12 +124,13 @@ impl Desk {
         commands: Sender<Command>,
         running: Option<Running>,
     ) -> Self {
+        let every_spans = (config.queue_size as u64 / 4).clamp(1, LOOK_EVERY_SPANS);
         Self {
             process: std::process::id(),
             looked: AtomicU64::new(0),
-            look_every_spans: (config.queue_size as u64 / 4).clamp(1, LOOK_EVERY_SPANS),
-            // Not `now`, which takes a lock of the whole process: this may be a child.
-            anchor: Anchor::at(SystemTime::now()),
+            #[cfg(feature = "otel")]
+            looked_by_sdk: AtomicU64::new(0),
+            look_mask: (1 << every_spans.ilog2()) - 1,
             shared,
             commands,
             running: Mutex::new(running),
@@ -183,20 +188,22 @@ impl Desk {
     /// from what is known anyway almost always.
     #[inline]
     pub(crate) fn is_to_look(&self, record: &Record) -> bool {
-        self.is_to_look_at(record.end_unix_nanos(&self.anchor))
+        self.is_due(&self.looked, record.end_reading())
     }
 
-    /// The same, of a span that ended then, in nanoseconds since 1970.
-    #[inline]
+    /// The same of a span of OpenTelemetry's SDK, which ended then, in nanoseconds since 1970.
+    #[cfg(feature = "otel")]
     pub(crate) fn is_to_look_at(&self, ended: u64) -> bool {
-        let looked = self.looked.load(Ordering::Relaxed);
-        let accepted = self.shared.spans.accepted();
-        if ended.saturating_sub(looked) <= LOOK_EVERY
-            && !accepted.is_multiple_of(self.look_every_spans)
-        {
+        self.is_due(&self.looked_by_sdk, ended)
+    }
+
+    #[inline]
+    fn is_due(&self, looked: &AtomicU64, now: u64) -> bool {
+        let ago = now.saturating_sub(looked.load(Ordering::Relaxed));
+        if ago <= LOOK_EVERY && self.shared.spans.accepted() & self.look_mask != 0 {
             return false;
         }
-        self.looked.store(ended, Ordering::Relaxed);
+        looked.store(now, Ordering::Relaxed);
         true
     }
 

@@ -57,8 +57,11 @@ impl Frame {
         let adopted = adopted();
         let previous = &mut self.previous;
         current::with(|current| {
-            let parent = adopted.as_ref().unwrap_or(&current.context);
-            if let Some(inside) = open(record, parent).or(adopted) {
+            let inside = match adopted {
+                None => open(record, &current.context),
+                Some(parent) => open(record, &parent).or(Some(parent)),
+            };
+            if let Some(inside) = inside {
                 *previous = Some(std::mem::replace(current, Current::at(inside)));
             }
         });
