@@ -8,7 +8,7 @@ use o11y_core::{
 };
 use tracing::{field::Empty, info_span};
 
-use crate::support::{recorded, text, usage, with};
+use crate::support::{alone, recorded, text, usage, with};
 
 macro_rules! call {
     ($name:literal, $tokens:expr) => {
@@ -60,6 +60,7 @@ fn heard_in(layer: TracingLayer, f: impl FnOnce()) -> (Heard, Recording) {
 
 #[test]
 fn an_agents_sum_is_metadata() {
+    let _alone = alone();
     let recording = recorded(|| {
         let agent = info_span!(
             "invoke_agent",
@@ -88,6 +89,7 @@ fn an_agents_sum_is_metadata() {
 
 #[test]
 fn of_two_calls_in_each_other_the_inner_one_bills() {
+    let _alone = alone();
     let (heard, recording) = heard_in(TracingLayer::new(), || {
         call!("outer", 10).in_scope(|| {
             info_span!("plan", gen_ai.operation.name = "plan")
@@ -104,6 +106,7 @@ fn of_two_calls_in_each_other_the_inner_one_bills() {
 
 #[test]
 fn inside_of_a_call_of_our_own_a_call_is_shown_and_not_billed() {
+    let _alone = alone();
     let (heard, recording) = heard_in(TracingLayer::new(), || {
         let request = Generation::new("openai", "gpt-4o-mini");
         let answer = Context::generation_blocking(request, |ours| {
@@ -129,6 +132,7 @@ fn inside_of_a_call_of_our_own_a_call_is_shown_and_not_billed() {
 
 #[test]
 fn a_call_below_a_tool_of_our_own_bills_even_if_a_call_is_around_that() {
+    let _alone = alone();
     let (heard, _recording) = heard_in(TracingLayer::new(), || {
         let request = Generation::new("openai", "gpt-4o-mini");
         let answer = Context::generation_blocking(request, |_ours| {
@@ -146,6 +150,7 @@ fn a_call_below_a_tool_of_our_own_bills_even_if_a_call_is_around_that() {
 
 #[test]
 fn the_end_of_a_call_is_told_as_that_of_our_own_is() {
+    let _alone = alone();
     let (ours, _) = heard_in(TracingLayer::new(), || {
         let request = Generation::new("openai", "gpt-4o-mini");
         let answer = Context::generation_blocking(request, |call| {
@@ -178,6 +183,7 @@ fn the_end_of_a_call_is_told_as_that_of_our_own_is() {
 
 #[test]
 fn a_failed_call_is_told_as_an_error_and_silence_is_kept_where_asked_for() {
+    let _alone = alone();
     let fail = || {
         let call = call!("chat", 10);
         call.record("error", tracing::field::display("busy"));
@@ -192,6 +198,7 @@ fn a_failed_call_is_told_as_an_error_and_silence_is_kept_where_asked_for() {
 
 #[test]
 fn budgets_hear_of_calls_while_nothing_is_recorded() {
+    let _alone = alone();
     let (heard, bus) = (Heard::default(), EventBus::new());
     heard.listen(&bus);
 

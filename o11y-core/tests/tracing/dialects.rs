@@ -3,7 +3,7 @@
 use o11y_core::{Level, ObservationType, Status, Usage, key};
 use tracing::{debug, field::Empty, info_span};
 
-use crate::support::{recorded, text, usage};
+use crate::support::{alone, recorded, text, usage};
 
 macro_rules! operation {
     ($operation:literal) => {
@@ -13,6 +13,7 @@ macro_rules! operation {
 
 #[test]
 fn an_operation_decides_the_type() {
+    let _alone = alone();
     let recording = recorded(|| {
         drop(operation!("chat"));
         drop(operation!("generate_content"));
@@ -33,6 +34,7 @@ fn an_operation_decides_the_type() {
 
 #[test]
 fn operations_that_only_rig_knew_are_told_in_the_words_of_the_conventions() {
+    let _alone = alone();
     // Derived from source: rig-core 0.44, the deprecated operations.
     let recording = recorded(|| drop(operation!("chat_streaming")));
 
@@ -44,6 +46,7 @@ fn operations_that_only_rig_knew_are_told_in_the_words_of_the_conventions() {
 
 #[test]
 fn usage_is_disjoint_and_stands_under_no_second_name() {
+    let _alone = alone();
     // Derived from source: rig-core 0.46, `telemetry/mod.rs`.
     let recording = recorded(|| {
         let span = info_span!(
@@ -87,6 +90,7 @@ fn usage_is_disjoint_and_stands_under_no_second_name() {
 
 #[test]
 fn parts_that_are_larger_than_their_sum_were_not_in_it() {
+    let _alone = alone();
     let recording = recorded(|| {
         let _span = info_span!(
             "chat",
@@ -104,6 +108,7 @@ fn parts_that_are_larger_than_their_sum_were_not_in_it() {
 
 #[test]
 fn content_errors_and_the_first_token_of_genai_are_understood() {
+    let _alone = alone();
     // Derived from source: genai 0.7.2, `otel/span.rs`.
     let recording = recorded(|| {
         let span = info_span!(
@@ -144,6 +149,7 @@ fn content_errors_and_the_first_token_of_genai_are_understood() {
 
 #[test]
 fn a_tool_is_called_by_its_name_and_has_its_arguments_and_result() {
+    let _alone = alone();
     // Derived from source: rig-agent 0.46, `agent/telemetry.rs`.
     let recording = recorded(|| {
         let span = info_span!(
@@ -172,6 +178,7 @@ fn a_tool_is_called_by_its_name_and_has_its_arguments_and_result() {
 
 #[test]
 fn langchains_words_are_understood_under_langchains_target_only() {
+    let _alone = alone();
     // Derived from source: langchain-rust 7.0.0, `observability.rs`, `agent/executor.rs`.
     let recording = recorded(|| {
         let run = info_span!(
@@ -216,6 +223,7 @@ fn langchains_words_are_understood_under_langchains_target_only() {
 
 #[test]
 fn swiftides_events_fill_the_span_around_them() {
+    let _alone = alone();
     // Derived from source: swiftide 0.33, feature `langfuse`.
     let recording = recorded(|| {
         let step = info_span!(target: "swiftide_agents::agent", "step", otel.name = "step-1");
@@ -252,6 +260,7 @@ fn swiftides_events_fill_the_span_around_them() {
 
 #[test]
 fn dsrs_steps_are_chains_around_the_calls_of_rig() {
+    let _alone = alone();
     // Derived from source: DSRs, `crates/dspy-rs/src`; the published 0.7.3 has no spans yet.
     let recording = recorded(|| {
         let predict =

@@ -4,7 +4,7 @@ use o11y_core::{Context, Level, ObservationType, TracingLayer, key};
 use tracing::{Level as Loudness, debug, event, info, info_span, warn};
 use tracing_core::LevelFilter;
 
-use crate::support::{recorded, recorded_with, text};
+use crate::support::{alone, recorded, recorded_with, text};
 
 fn talk() {
     let call = info_span!("chat", gen_ai.request.model = "gpt-4o-mini");
@@ -22,6 +22,7 @@ fn talk() {
 
 #[test]
 fn messages_in_events_are_the_input_and_output_of_their_call() {
+    let _alone = alone();
     let recording = recorded(talk);
 
     let record = recording.one("chat");
@@ -38,6 +39,7 @@ fn messages_in_events_are_the_input_and_output_of_their_call() {
 
 #[test]
 fn details_in_one_event_are_those_of_the_call() {
+    let _alone = alone();
     let recording = recorded(|| {
         let call = info_span!("chat", gen_ai.operation.name = "chat");
         call.in_scope(|| {
@@ -55,6 +57,7 @@ fn details_in_one_event_are_those_of_the_call() {
 
 #[test]
 fn log_lines_are_taken_in_from_a_level_on() {
+    let _alone = alone();
     let recording = recorded_with(TracingLayer::new().log_events(LevelFilter::WARN), || {
         talk();
         Context::with_span("ours", |_span| warn!("spilled"));
@@ -75,6 +78,7 @@ fn log_lines_are_taken_in_from_a_level_on() {
 
 #[test]
 fn other_spans_and_events_are_taken_in_if_the_user_says_so() {
+    let _alone = alone();
     let layer = TracingLayer::new().include(|metadata| {
         metadata.name() == "request" || metadata.is_event() && *metadata.level() == Loudness::INFO
     });

@@ -13,7 +13,7 @@ use o11y_core::{Context, Status, TracingLayer, testing::Recording};
 use tracing::{Subscriber, debug_span, info, info_span, span, trace_span};
 use tracing_subscriber::{Layer, layer::SubscriberExt as _, registry::LookupSpan};
 
-use crate::support::{recorded, recorded_with, text, with};
+use crate::support::{alone, recorded, recorded_with, text, with};
 
 /// Counts what another layer sees.
 #[derive(Clone, Default)]
@@ -51,6 +51,7 @@ fn busy() {
 
 #[test]
 fn other_layers_see_what_they_saw_before() {
+    let _alone = alone();
     let (alone, below, above) = (Census::default(), Census::default(), Census::default());
     let level = tracing_subscriber::filter::LevelFilter::DEBUG;
     let subscriber = tracing_subscriber::registry().with(alone.clone().with_filter(level));
@@ -75,6 +76,7 @@ fn other_layers_see_what_they_saw_before() {
 
 #[test]
 fn spans_that_nobody_else_wants_are_not_even_made() {
+    let _alone = alone();
     recorded(|| {
         assert!(info_span!("request").is_disabled());
         assert!(!info_span!("chat", gen_ai.request.model = "m").is_disabled());
@@ -92,6 +94,7 @@ impl fmt::Debug for Printed {
 
 #[test]
 fn a_value_that_panics_or_cannot_be_printed_costs_only_itself() {
+    let _alone = alone();
     let recording = recorded(|| {
         drop(info_span!(
             "chat",
@@ -110,6 +113,7 @@ fn a_value_that_panics_or_cannot_be_printed_costs_only_itself() {
 
 #[test]
 fn a_value_whose_printing_is_instrumented_itself_does_not_hang() {
+    let _alone = alone();
     let recording = recorded(|| {
         let call = info_span!(
             "chat",
@@ -131,6 +135,7 @@ fn a_value_whose_printing_is_instrumented_itself_does_not_hang() {
 
 #[test]
 fn a_filter_that_panics_has_not_said_yes() {
+    let _alone = alone();
     let layer = TracingLayer::new().include(|_metadata| panic!("no opinion"));
 
     let recording = recorded_with(layer, || {
@@ -143,6 +148,7 @@ fn a_filter_that_panics_has_not_said_yes() {
 
 #[test]
 fn a_span_that_a_panic_closes_has_failed() {
+    let _alone = alone();
     let recording = recorded(|| {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let _call = info_span!("chat", gen_ai.request.model = "m").entered();
@@ -158,6 +164,7 @@ fn a_span_that_a_panic_closes_has_failed() {
 
 #[test]
 fn a_second_layer_of_the_kind_adds_nothing() {
+    let _alone = alone();
     let subscriber = tracing_subscriber::registry()
         .with(TracingLayer::new().build())
         .with(TracingLayer::new().build());
@@ -174,6 +181,7 @@ fn a_second_layer_of_the_kind_adds_nothing() {
 
 #[test]
 fn while_telemetry_is_off_nothing_is_kept() {
+    let _alone = alone();
     tracing::dispatcher::with_default(&with(TracingLayer::new()), || {
         let call = info_span!("chat", gen_ai.request.model = "m");
         call.in_scope(|| assert_eq!(Context::current().span_id(), None));

@@ -8,7 +8,7 @@ use o11y_core::{
 use tracing::{Instrument as _, Span, info_span, instrument::WithSubscriber as _};
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::support::{Everything, recorded, recorded_in, text, with};
+use crate::support::{Everything, alone, recorded, recorded_in, text, with};
 
 macro_rules! agent {
     ($(parent: $parent:expr,)? $name:literal) => {
@@ -18,6 +18,7 @@ macro_rules! agent {
 
 #[test]
 fn spans_and_closures_nest_both_ways() {
+    let _alone = alone();
     let recording = recorded(|| {
         Context::with_span("ours", |_span| {
             agent!("theirs").in_scope(|| {
@@ -41,6 +42,7 @@ fn spans_and_closures_nest_both_ways() {
 
 #[test]
 fn what_is_not_recognised_is_not_there() {
+    let _alone = alone();
     let recording = recorded(|| {
         agent!("outer").in_scope(|| {
             info_span!("invisible").in_scope(|| drop(agent!("inner")));
@@ -52,6 +54,7 @@ fn what_is_not_recognised_is_not_there() {
 
 #[test]
 fn parents_that_are_named_and_roots_are_heeded() {
+    let _alone = alone();
     let recording = recorded(|| {
         let first = agent!("first");
         let second = agent!("second");
@@ -71,6 +74,7 @@ fn parents_that_are_named_and_roots_are_heeded() {
 
 #[test]
 fn a_parent_that_is_the_current_span_leaves_a_closure_between_them() {
+    let _alone = alone();
     let recording = recorded(|| {
         agent!("agent").in_scope(|| {
             Context::with_span("ours", |_span| {
@@ -87,6 +91,7 @@ fn a_parent_that_is_the_current_span_leaves_a_closure_between_them() {
 
 #[test]
 fn a_span_reaches_other_threads_and_so_does_what_was_opened_in_it() {
+    let _alone = alone();
     let dispatch = with(TracingLayer::new());
     let recording = recorded_in(&dispatch, || {
         let span = agent!("agent");
@@ -109,6 +114,7 @@ fn a_span_reaches_other_threads_and_so_does_what_was_opened_in_it() {
 
 #[test]
 fn an_unrecognised_span_that_another_thread_enters_leads_to_the_recognised_ones_around_it() {
+    let _alone = alone();
     let dispatch: tracing::Dispatch = tracing_subscriber::registry()
         .with(Everything)
         .with(TracingLayer::new().build())
@@ -145,6 +151,7 @@ async fn program(name: &'static str) {
 
 #[test]
 fn spans_that_are_entered_at_every_poll_do_not_mix() {
+    let _alone = alone();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
@@ -171,6 +178,7 @@ fn spans_that_are_entered_at_every_poll_do_not_mix() {
 
 #[test]
 fn tasks_that_wander_between_threads_keep_their_trees() {
+    let _alone = alone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .build()
@@ -199,6 +207,7 @@ fn tasks_that_wander_between_threads_keep_their_trees() {
 
 #[test]
 fn spans_that_are_left_out_of_order_leave_the_thread_where_it_was() {
+    let _alone = alone();
     let recording = recorded(|| {
         Context::with_span("root", |_span| {
             let (first, second) = (agent!("first"), agent!("second"));
@@ -219,6 +228,7 @@ fn spans_that_are_left_out_of_order_leave_the_thread_where_it_was() {
 
 #[test]
 fn what_is_said_inside_of_a_span_reaches_it() {
+    let _alone = alone();
     let recording = recorded(|| {
         let span = agent!("agent");
         span.in_scope(|| {
@@ -237,6 +247,7 @@ fn what_is_said_inside_of_a_span_reaches_it() {
 
 #[test]
 fn a_span_opened_while_another_trace_is_current_belongs_to_that_one() {
+    let _alone = alone();
     let recording = recorded(|| {
         let agent = agent!("agent");
         drop(agent.enter());

@@ -6,7 +6,7 @@ use o11y_core::{Context, ObservationType, SpanSpec, TracingLayer, testing::Recor
 use tracing::{Span, info_span};
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use crate::support::{Everything, text};
+use crate::support::{Everything, alone, text};
 
 fn turn(agent: &str) {
     drop(info_span!(
@@ -39,6 +39,7 @@ fn behind_a_server(f: impl FnOnce()) -> Recording {
 
 #[test]
 fn the_agent_that_is_missing_is_put_around_its_turns_and_tools() {
+    let _alone = alone();
     let recording = behind_a_server(|| {
         Context::with_span("order", |_span| {
             turn("barista");
@@ -64,6 +65,7 @@ fn the_agent_that_is_missing_is_put_around_its_turns_and_tools() {
 
 #[test]
 fn a_turn_right_after_another_begins_a_new_run_and_every_agent_has_its_own() {
+    let _alone = alone();
     let recording = behind_a_server(|| {
         turn("barista");
         turn("barista");
@@ -80,6 +82,7 @@ fn a_turn_right_after_another_begins_a_new_run_and_every_agent_has_its_own() {
 
 #[test]
 fn an_agent_of_ones_own_is_enough() {
+    let _alone = alone();
     let recording = behind_a_server(|| {
         let agent = SpanSpec::new("mine").observation(ObservationType::Agent);
         Context::with_span(agent, |_span| turn("barista"));
@@ -94,6 +97,7 @@ fn an_agent_of_ones_own_is_enough() {
 
 #[test]
 fn an_agent_that_is_the_tool_of_another_has_its_own_run() {
+    let _alone = alone();
     let recording = behind_a_server(|| {
         info_span!("outer", gen_ai.operation.name = "invoke_agent").in_scope(|| {
             info_span!("ask", gen_ai.operation.name = "execute_tool").in_scope(|| turn("inner"));

@@ -1,5 +1,7 @@
 //! A subscriber with the layer, and a recording of what comes of it.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use o11y_core::{Record, TracingLayer, Usage, Value, ValueRef, key, testing::Recording};
 use tracing_subscriber::{Layer, layer::SubscriberExt as _};
 
@@ -41,4 +43,12 @@ pub(crate) fn usage(record: &Record) -> Option<Usage> {
         Some(ValueRef::Usage(usage)) => Some(*usage),
         _ => None,
     }
+}
+
+/// Tests of this binary take turns. The `tracing` crate keeps one note for the process of who wants a
+/// callsite, and makes it anew whenever a subscriber comes or goes: with many of them at once, which
+/// only tests have, a span that is made at that moment may be judged by half of it.
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
