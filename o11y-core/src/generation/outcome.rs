@@ -76,18 +76,25 @@ pub(crate) fn tell(
     note_modules(&mut attributes);
     let mirror = usage.map(|usage| mirror_of(&attributes, usage));
     if let Some(usage) = usage {
-        attributes.put(key::INPUT_TOKENS, usage.input_total().into());
-        attributes.put(key::OUTPUT_TOKENS, usage.output_total().into());
+        note_tokens(&mut attributes, usage);
         attributes.put(key::TOTAL_TOKENS, usage.total().into());
-        attributes.put(key::PROMPT_TOKENS, usage.input_total().into());
-        attributes.put(key::COMPLETION_TOKENS, usage.output_total().into());
-        attributes.put(key::USAGE, (*usage).into());
     }
     attributes.put(key::COST, cost.map(Value::from).into());
     emit(outcome.event(), attributes);
     if let Some(mirror) = mirror {
         emit("lm.tokens", mirror);
     }
+}
+
+/// Says in `attributes` what was used, under all the names that the end of a call has. The total is
+/// the caller's to say: an event may have been told another one.
+pub(crate) fn note_tokens(attributes: &mut Attributes, usage: &Usage) {
+    let (input, output) = (usage.input_total(), usage.output_total());
+    attributes.put(key::INPUT_TOKENS, input.into());
+    attributes.put(key::OUTPUT_TOKENS, output.into());
+    attributes.put(key::PROMPT_TOKENS, input.into());
+    attributes.put(key::COMPLETION_TOKENS, output.into());
+    attributes.put(key::USAGE, (*usage).into());
 }
 
 /// Says in `attributes` which modules are around, if there are any.

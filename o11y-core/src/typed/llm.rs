@@ -6,6 +6,7 @@ use super::{declaration::typed_event, field};
 use crate::{
     attribute::Attributes,
     event::Event,
+    generation::outcome::note_tokens,
     key,
     usage::{InclusiveUsage, Usage},
     value::{Value, ValueRef},
@@ -200,15 +201,10 @@ impl LlmEvent {
         Some(call)
     }
 
-    /// Writes the tokens under all the names that the end of a real call has.
+    /// Writes the tokens as the end of a real call does.
     fn write_tokens(&self, attributes: &mut Attributes) {
-        if let Some(usage) = self.usage {
-            let (input, output) = (usage.input_total(), usage.output_total());
-            attributes.put(key::INPUT_TOKENS, input.into());
-            attributes.put(key::OUTPUT_TOKENS, output.into());
-            attributes.put(key::PROMPT_TOKENS, input.into());
-            attributes.put(key::COMPLETION_TOKENS, output.into());
-            attributes.put(key::USAGE, usage.into());
+        if let Some(usage) = &self.usage {
+            note_tokens(attributes, usage);
         }
         attributes.put(key::TOTAL_TOKENS, self.get_total_tokens().into());
     }
