@@ -110,6 +110,16 @@ impl Attributes {
     }
 
     /// How many were left out because there was no more room.
+    ///
+    /// ```
+    /// use o11y_core::Attributes;
+    ///
+    /// let mut attributes = Attributes::new();
+    /// for number in 0..200 {
+    ///     attributes.set(format!("order.{number}"), number);
+    /// }
+    /// assert_eq!((attributes.len(), attributes.left_out()), (124, 76));
+    /// ```
     #[must_use]
     pub fn left_out(&self) -> u32 {
         self.more.as_ref().map_or(0, |more| more.left_out)

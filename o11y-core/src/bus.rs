@@ -31,6 +31,26 @@ const MAX_DEPTH: u8 = 16;
 /// Brings events to the subscribers whose pattern matches, on the emitter's thread.
 ///
 /// Cheap to clone: clones are the same bus. The process has one, [`events`].
+///
+/// ```
+/// use o11y_core::{Event, EventBus, Veto, attributes};
+///
+/// let bus = EventBus::new();
+/// let closing = bus.subscribe("order.*", |_event: &Event| Err(Veto::new("we are closing")));
+/// let failing = bus.subscribe("**", |_event: &Event| -> () { panic!("a bug") });
+///
+/// assert!(bus.try_event("order.request", attributes! { "cups" => 2 }).is_err());
+/// bus.event("order.placed", attributes! {}); // only tells: the veto is counted, and holds nothing up
+/// assert_eq!(bus.ignored_vetoes(), 1);
+/// assert_eq!(bus.panics_of(failing.id()), Some(2)); // and nobody else was harmed
+/// assert_eq!(bus.cut_recursions(), 0);
+///
+/// drop(closing); // this ends it
+/// let id = failing.detach(); // this would go on for ever
+/// assert_eq!(bus.subscriptions(), 1);
+/// assert!(bus.unsubscribe(id));
+/// bus.clear(); // and all others
+/// ```
 #[derive(Clone, Default)]
 pub struct EventBus {
     shared: Arc<Shared>,
@@ -54,10 +74,32 @@ pub fn events() -> &'static EventBus {
 }
 
 /// Names a subscription.
+///
+/// ```
+/// use o11y_core::{Event, EventBus, SubscriptionId};
+///
+/// let bus = EventBus::new();
+/// let id: SubscriptionId = bus.subscribe("llm.*", |_event: &Event| ()).detach();
+/// assert!(bus.unsubscribe(id));
+/// assert!(!bus.unsubscribe(id));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SubscriptionId(u64);
 
 /// What a handler returns: `()` to observe, `Result<(), Veto>` to be able to refuse.
+///
+/// ```
+/// use o11y_core::{Event, EventBus, Veto, Verdict};
+///
+/// /// A handler of either kind.
+/// fn hear<V: Verdict + 'static>(bus: &EventBus, handler: fn(&Event) -> V) {
+///     bus.subscribe("tool.*", handler).detach();
+/// }
+///
+/// let bus = EventBus::new();
+/// hear(&bus, |event| println!("{}", event.name()));
+/// hear(&bus, |_event| Err(Veto::new("no tools today")));
+/// ```
 pub trait Verdict: sealed::Sealed {
     #[doc(hidden)]
     fn into_veto(self) -> Option<Veto>;
@@ -249,6 +291,20 @@ impl fmt::Debug for EventBus {
 }
 
 /// Ends its subscription when dropped.
+///
+/// ```
+/// use o11y_core::{Event, EventBus, Subscription};
+///
+/// struct Watcher {
+///     _hearing: Subscription, // for as long as the watcher lives
+/// }
+///
+/// let bus = EventBus::new();
+/// let watcher = Watcher { _hearing: bus.subscribe("*", |_event: &Event| ()) };
+/// assert!(watcher._hearing.is_on(&bus));
+/// drop(watcher);
+/// assert_eq!(bus.subscriptions(), 0);
+/// ```
 #[must_use = "bind it to a name, not `_`: the subscription ends when this is dropped; or `detach` it"]
 pub struct Subscription {
     bus: EventBus,

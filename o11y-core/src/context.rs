@@ -403,6 +403,22 @@ impl fmt::Debug for Context {
 /// let guard = o11y_core::Context::current().attach();
 /// std::thread::spawn(move || drop(guard));
 /// ```
+///
+/// ```
+/// use o11y_core::{Context, ContextGuard};
+///
+/// fn worker(context: &Context) {
+///     let _guard: ContextGuard = context.attach();
+///     Context::with_span("work", |_span| ()); // below the span that was open where it was taken
+/// }
+///
+/// Context::with_span("serve", |span| {
+///     let context = span.context();
+///     std::thread::scope(|scope| {
+///         scope.spawn(move || worker(&context));
+///     });
+/// });
+/// ```
 #[must_use = "bind it to a name, not `_`: the context is attached until the guard is dropped"]
 pub struct ContextGuard {
     previous: Current,

@@ -185,6 +185,24 @@ impl fmt::Debug for Veto {
 }
 
 /// A subscriber refused: whoever emitted the event has to stop.
+///
+/// ```
+/// use o11y_core::{Event, EventBus, Veto, Vetoed, attributes};
+///
+/// #[derive(Debug, thiserror::Error)]
+/// #[error("{0} cups are too many")]
+/// struct TooMany(u64);
+///
+/// let bus = EventBus::new();
+/// let _rule = bus.subscribe("order.request", |event: &Event| {
+///     let cups = event.attribute("cups").and_then(|cups| cups.as_u64()).unwrap_or(0);
+///     if cups > 3 { Err(Veto::new(TooMany(cups))) } else { Ok(()) }
+/// });
+///
+/// let vetoed: Vetoed = bus.try_event("order.request", attributes! { "cups" => 4 }).unwrap_err();
+/// assert_eq!(vetoed.pattern(), "order.request");
+/// assert_eq!(vetoed.downcast_ref::<TooMany>().map(|too_many| too_many.0), Some(4));
+/// ```
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("vetoed by the subscriber of `{pattern}`")]
 pub struct Vetoed {

@@ -16,6 +16,16 @@ use rand_xoshiro::{
 use crate::clock::Ticks;
 
 /// The id of a trace: 16 bytes, shown as 32 lower-case hexadecimal digits, never all zero.
+///
+/// ```
+/// use o11y_core::{ParseIdError, TraceId};
+///
+/// let id: TraceId = "0af7651916cd43dd8448eb211c80319c".parse()?;
+/// assert_eq!(TraceId::from_bytes(id.to_bytes()), Some(id));
+/// assert_eq!(TraceId::from_bytes([0; 16]), None);
+/// assert!(TraceId::random() != TraceId::random());
+/// # Ok::<_, ParseIdError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TraceId {
     // Two words instead of a `u128`, whose alignment of 16 would pad the record.
@@ -24,6 +34,16 @@ pub struct TraceId {
 }
 
 /// The id of a span: 8 bytes, shown as 16 lower-case hexadecimal digits, never all zero.
+///
+/// ```
+/// use o11y_core::{ParseIdError, SpanId};
+///
+/// let id: SpanId = "b7ad6b7169203331".parse()?;
+/// assert_eq!(SpanId::from_bytes(id.to_bytes()), Some(id));
+/// let short: Result<SpanId, ParseIdError> = "b7ad".parse();
+/// assert!(short.is_err());
+/// # Ok::<_, ParseIdError>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SpanId(u64);
 

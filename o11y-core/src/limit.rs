@@ -29,6 +29,16 @@ static TRACE_ATTRIBUTES_CUT: AtomicU64 = AtomicU64::new(0);
 /// What was beyond a limit, since the start of the process.
 ///
 /// Read by [`Observability::limited`](crate::Observability::limited).
+///
+/// ```
+/// use o11y_core::{Limited, Observability, TraceAttributes};
+///
+/// let before: Limited = Observability::limited();
+/// let long = TraceAttributes::new().name("x".repeat(300));
+/// assert_eq!(long.get_name().map(|name| name.chars().count()), Some(200)); // the last is `…`
+/// let now = Observability::limited();
+/// assert_eq!(now.trace_attributes_cut - before.trace_attributes_cut, 1);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Limited {

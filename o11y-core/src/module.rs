@@ -130,6 +130,26 @@ impl fmt::Debug for ModuleId {
 ///
 /// Read from [`Context::modules`], [`Event::modules`] and [`Record::modules`].
 ///
+/// ```
+/// use o11y_core::{Context, Module};
+///
+/// let agent = Module::new("ResearchAgent").label("planner");
+/// assert_eq!((agent.class(), agent.get_label()), ("ResearchAgent", Some("planner")));
+/// let id = agent.id();
+///
+/// Context::with_module(agent, || {
+///     Context::with_module(Module::new("ChainOfThought"), || {
+///         let here = Context::current();
+///         let modules = here.modules().expect("we are in two");
+///         assert_eq!(modules.depth(), 2);
+///         assert_eq!(modules.root().id(), id);
+///         assert_eq!(modules.leaf().name(), "ChainOfThought");
+///         assert_eq!(modules.ancestry(), format!("{id}>{}", modules.leaf().id()));
+///         assert!(modules.contains(id));
+///     });
+/// });
+/// ```
+///
 /// [`Context::modules`]: crate::Context::modules
 /// [`Event::modules`]: crate::Event::modules
 /// [`Record::modules`]: crate::Record::modules

@@ -49,6 +49,39 @@ static DISABLED_REASON: Mutex<Cow<'static, str>> = Mutex::new(Cow::Borrowed("nev
 /// Off until [`enable`](Self::enable) is called, usually by an exporter's `init`. A library that
 /// instruments itself never touches it. A part of the program may record elsewhere, see
 /// [`Telemetry`].
+///
+/// ```
+/// use std::{sync::{Arc, atomic::{AtomicU64, Ordering}}, time::Duration};
+/// use o11y_core::{Context, Ended, Observability, Sink};
+///
+/// /// Counts what ends.
+/// #[derive(Default)]
+/// struct Counter(AtomicU64);
+///
+/// impl Sink for Counter {
+///     fn on_end(&self, _ended: Ended<'_>) {
+///         self.0.fetch_add(1, Ordering::Relaxed);
+///     }
+/// }
+///
+/// assert!(!Observability::is_enabled());
+/// let counter = Arc::new(Counter::default());
+/// let sink: Arc<dyn Sink> = counter.clone();
+/// Observability::enable(Arc::clone(&sink));
+/// assert!(Observability::is_in_use(&sink) && Observability::disabled_reason().is_none());
+///
+/// Context::with_span("answer", |span| assert!(span.is_recording()));
+/// Observability::flush(Duration::from_secs(1))?;
+///
+/// Observability::retire(&sink, "the example ends"); // as `disable`, if it is still this sink
+/// Context::with_span("unheard", |span| assert!(!span.is_recording()));
+/// assert_eq!(Observability::disabled_reason().as_deref(), Some("the example ends"));
+/// Observability::disable("for good");
+/// assert_eq!(counter.0.load(Ordering::Relaxed), 1);
+/// assert_eq!(Observability::sink_panics(), 0);
+/// assert_eq!(Observability::limited().values_cut, 0); // nothing was too large
+/// # Ok::<_, o11y_core::FlushError>(())
+/// ```
 #[derive(Debug)]
 pub enum Observability {}
 
@@ -202,6 +235,14 @@ fn records_as(recording: usize, telemetry: Option<&Telemetry>) -> bool {
 impl TraceId {
     /// Whether a new trace of this id is recorded where that share of all traces is, from 0 to 1.
     /// Every service with the same share agrees on which; one with a larger share has them, too.
+    ///
+    /// ```
+    /// use o11y_core::TraceId;
+    ///
+    /// let trace = TraceId::random();
+    /// assert!(trace.is_sampled_at(1.0) && !trace.is_sampled_at(0.0));
+    /// assert!(!trace.is_sampled_at(0.1) || trace.is_sampled_at(0.5));
+    /// ```
     #[must_use]
     pub fn is_sampled_at(self, share: f64) -> bool {
         outlet::samples(outlet::below(share), self)

@@ -3,6 +3,15 @@
 use std::{fmt, str::FromStr};
 
 /// What a span is to Langfuse. The text forms are the server's, lower case.
+///
+/// ```
+/// use o11y_core::{ObservationType, ParseObservationTypeError};
+///
+/// assert_eq!("agent".parse(), Ok(ObservationType::Agent));
+/// assert_eq!(ObservationType::Tool.as_str(), "tool");
+/// let unknown: Result<ObservationType, ParseObservationTypeError> = "robot".parse();
+/// assert!(unknown.is_err());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum ObservationType {
@@ -88,6 +97,15 @@ impl FromStr for ObservationType {
 }
 
 /// How loudly an observation speaks in Langfuse.
+///
+/// ```
+/// use o11y_core::{Context, Level, SpanSpec};
+///
+/// assert!(Level::Debug < Level::Default && Level::Warning < Level::Error);
+/// Context::with_span(SpanSpec::new("poll").level(Level::Debug), |span| {
+///     span.set_level(Level::Warning); // it took longer than it should
+/// });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 #[non_exhaustive]
 pub enum Level {

@@ -17,6 +17,14 @@ use std::{borrow::Cow, fmt};
 /// | `*` | everything | |
 ///
 /// Made by `into()` from text; every text is a pattern.
+///
+/// ```
+/// use o11y_core::Pattern;
+///
+/// let pattern = Pattern::from("llm.*");
+/// assert!(pattern.matches("llm.generate"));
+/// assert!(!pattern.matches("llm") && !pattern.matches("llm.generate.chunk"));
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Pattern {
     text: Cow<'static, str>,

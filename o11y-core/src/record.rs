@@ -25,6 +25,39 @@ mod builder;
 ///
 /// At most 256 bytes, so that moving one costs a few instructions (see ADR 0002); long text lies
 /// outside and moves along; a clone copies it. Its `Debug` shows no content.
+///
+/// ```
+/// use o11y_core::{Anchor, Ended, Level, Sink, Status};
+///
+/// /// Prints what fails.
+/// struct Failures;
+///
+/// impl Sink for Failures {
+///     fn on_end(&self, ended: Ended<'_>) {
+///         if ended.record().status() != Status::Error {
+///             return; // a look costs nothing
+///         }
+///         let mut record = ended.take(); // and owning it no copy
+///         record.cut(1_000, 10_000); // bytes each, and together
+///         let anchor = Anchor::now(); // one for each batch, in an exporter
+///         println!(
+///             "{} {} from {} to {}: {} ({} bytes of content)",
+///             record.trace_id(),
+///             record.name(),
+///             record.start_unix_nanos(&anchor),
+///             record.end_unix_nanos(&anchor),
+///             record.status_message().unwrap_or("no reason given"),
+///             record.content_bytes(),
+///         );
+///         let is_first_here = record.parent_id().is_none() || record.parent_is_remote();
+///         assert!(record.level() == Level::Error || is_first_here || record.modules().is_none());
+///     }
+/// }
+/// # o11y_core::Observability::enable(std::sync::Arc::new(Failures));
+/// # let failed: Result<(), &str> = o11y_core::Context::try_with_span("answer", |_span| Err("no beans"));
+/// # assert!(failed.is_err());
+/// # assert_eq!(o11y_core::Observability::sink_panics(), 0);
+/// ```
 #[derive(Clone)]
 pub struct Record {
     pub(crate) trace_id: TraceId,

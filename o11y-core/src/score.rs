@@ -41,6 +41,26 @@ mod value;
 /// }
 /// # answer().unwrap();
 /// ```
+///
+/// Of every kind, and with every target:
+///
+/// ```
+/// use o11y_core::{Score, ScoreDataType, TraceId};
+///
+/// let trace = TraceId::from_seed("order-17");
+/// for score in [
+///     Score::numeric("accuracy", 0.95).trace(trace),
+///     Score::boolean("polite", true).session("visit-3"),
+///     Score::categorical("verdict", "good").dataset_run("run-8").config_id("verdicts"),
+///     Score::text("remark", "too much foam").trace(trace).queue_id("baristas"),
+///     Score::correction("A cortado.").trace(trace),
+/// ] {
+///     let score = score.environment("staging").metadata("judge", "gus").comment("by hand");
+///     assert_eq!(score.metadata_entries().len(), 1);
+///     assert!(score.observation_id().is_none() && score.is_sampled().is_none());
+/// }
+/// assert_eq!(Score::boolean("polite", true).data_type(), ScoreDataType::Boolean);
+/// ```
 #[derive(Clone, PartialEq)]
 pub struct Score {
     name: CompactString,
@@ -149,6 +169,19 @@ impl Score {
     }
 
     /// Judges the span that is open here. Outside of any this changes nothing.
+    ///
+    /// ```
+    /// use o11y_core::{Context, Score, score};
+    ///
+    /// // Deep inside, where nobody has the span at hand.
+    /// fn check(answer: &str) -> Result<(), o11y_core::ScoreError> {
+    ///     score(Score::boolean("is_short", answer.len() < 20).of_current_span())?;
+    ///     Ok(())
+    /// }
+    ///
+    /// Context::with_span("answer", |_span| check("A flat white."))?;
+    /// # Ok::<_, o11y_core::ScoreError>(())
+    /// ```
     #[must_use = "give it to `score`"]
     pub fn of_current_span(mut self) -> Self {
         let (trace, span, sampled) = current::with(|current| {
@@ -246,6 +279,16 @@ impl Score {
     }
 
     /// Sets when it was judged, to the millisecond. Defaults to the moment of the constructor.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use o11y_core::Score;
+    ///
+    /// let judged_at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
+    /// let score = Score::numeric("accuracy", 0.95).timestamp(judged_at);
+    /// assert_eq!(score.timestamp_text(), "2023-11-14T22:13:20.123Z");
+    /// assert_eq!(score.get_timestamp(), judged_at);
+    /// ```
     #[must_use = "give it to `score`"]
     pub fn timestamp(mut self, timestamp: SystemTime) -> Self {
         self.timestamp = timestamp;

@@ -8,6 +8,28 @@ use crate::record::Record;
 ///
 /// Both span methods run on the thread that opens or closes the span, for every span: they must
 /// not block. Spans that a sink itself opens are not given to it. A panic is caught and counted.
+///
+/// ```
+/// use std::sync::{Mutex, PoisonError};
+/// use o11y_core::{Context, Ended, EventBus, Record, Sink, Telemetry};
+///
+/// /// Keeps everything in memory.
+/// #[derive(Default)]
+/// struct Memory(Mutex<Vec<Record>>);
+///
+/// impl Sink for Memory {
+///     fn on_end(&self, ended: Ended<'_>) {
+///         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(ended.take());
+///     }
+/// }
+///
+/// let memory = std::sync::Arc::new(Memory::default());
+/// Telemetry::scoped(memory.clone(), EventBus::new()).run(|| {
+///     Context::with_span("answer", |_span| Context::with_span("search", |_span| ()));
+/// });
+/// let names: Vec<_> = memory.0.lock().unwrap().iter().map(|record| record.name().to_owned()).collect();
+/// assert_eq!(names, ["search", "answer"]); // in the order of the ends
+/// ```
 pub trait Sink: Send + Sync + 'static {
     /// Whether [`on_start`](Self::on_start) is to be called; asked once, when it is enabled.
     fn wants_starts(&self) -> bool {
@@ -95,6 +117,17 @@ impl fmt::Debug for Ended<'_> {
 }
 
 /// Why a flush or a shutdown did not deliver everything.
+///
+/// ```
+/// use std::time::Duration;
+/// use o11y_core::{FlushError, Observability};
+///
+/// match Observability::flush(Duration::from_secs(2)) {
+///     Ok(()) => {}
+///     Err(FlushError::Timeout { waiting, .. }) => println!("{waiting} are still on their way"),
+///     Err(error) => println!("{error}"), // with how many and for which reason
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FlushError {

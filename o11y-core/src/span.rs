@@ -155,6 +155,24 @@ impl<F: FnOnce() -> SpanSpec> IntoSpanSpec for F {
 /// There is no way to make one or to keep one: it ends when the closure does. All setters do
 /// nothing, at the cost of one branch, when telemetry is off.
 ///
+/// ```
+/// use o11y_core::{Context, Cost, Level, ObservationType, Status, Usage};
+///
+/// let answer = Context::with_span("answer", |span| {
+///     span.set_observation(ObservationType::Generation);
+///     span.set_input("What shall I drink?");
+///     span.set_attribute("temperature", 0.2);
+///     let answer = "A flat white.";
+///     span.set_output(answer);
+///     span.set_model("gpt-4o-mini");
+///     span.set_usage(Usage::new().input(23).output(5));
+///     span.set_cost(Cost::usd(0.0000065));
+///     span.set_level(Level::Warning);
+///     span.set_status(Status::Ok, "the cheaper model was asked");
+///     answer
+/// });
+/// ```
+///
 /// ```compile_fail
 /// # use o11y_core::Context;
 /// let kept = Context::with_span("answer", |span| span);
@@ -275,6 +293,18 @@ impl Span {
     ///
     /// The text is what `{error:#}` prints (for `anyhow` and `eyre` that includes the causes), cut
     /// at 2,000 bytes. An error that quotes a prompt puts it there.
+    ///
+    /// ```
+    /// use o11y_core::Context;
+    ///
+    /// Context::with_span("parse", |span| {
+    ///     // Dealt with here, and shown all the same.
+    ///     "seven".parse::<u32>().unwrap_or_else(|error| {
+    ///         span.record_error(&error);
+    ///         7
+    ///     })
+    /// });
+    /// ```
     pub fn record_error<E: Display + ?Sized>(&mut self, error: &E) {
         self.fail(type_name::<E>(), error);
     }

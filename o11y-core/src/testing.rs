@@ -128,6 +128,24 @@ impl Recording {
     }
 
     /// Those directly below that one.
+    ///
+    /// ```
+    /// use o11y_core::{Context, ObservationType, SpanSpec, testing::Recording};
+    ///
+    /// let recording = Recording::new();
+    /// recording.run(|| {
+    ///     Context::with_span(SpanSpec::new("serve").observation(ObservationType::Agent), |_span| {
+    ///         Context::with_span("grind", |_span| ());
+    ///         Context::with_span("brew", |_span| ());
+    ///     });
+    /// });
+    ///
+    /// let agents = recording.of_type(ObservationType::Agent);
+    /// assert_eq!(recording.children_of(&agents[0]).len(), 2);
+    /// assert_eq!(recording.named("brew").len(), 1);
+    /// recording.clear();
+    /// assert!(recording.records().is_empty());
+    /// ```
     #[must_use]
     pub fn children_of(&self, parent: &Record) -> Vec<Record> {
         self.filtered(|record| record.parent_id() == Some(parent.span_id()))

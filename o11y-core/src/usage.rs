@@ -190,6 +190,14 @@ impl Sum for Usage {
 /// assert_eq!(cost, Cost::usd(0.0001));
 /// assert_eq!(cost.to_string(), "$0.000100");
 /// ```
+///
+/// ```
+/// use o11y_core::Cost;
+///
+/// let token = Cost::from_picodollars(37_500); // $0.0375 a million
+/// assert_eq!(token.picodollars() * 1_000_000, Cost::usd(0.0375).picodollars());
+/// assert_eq!(Cost::usd(0.25).to_usd(), 0.25);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Cost {
     /// Billionths of a thousandth: a token at $0.0375 a million is 37,500 of them, exactly. The

@@ -60,6 +60,17 @@ enum Repr {
 }
 
 /// A look at a [`Value`].
+///
+/// ```
+/// use o11y_core::{Value, ValueRef};
+///
+/// let values: [Value; 5] = ["latte".into(), 2.into(), 0.5.into(), true.into(), None::<&str>.into()];
+/// assert_eq!(values[0].as_ref(), ValueRef::Text("latte"));
+/// assert_eq!(values[1].as_f64(), Some(2.0));
+/// assert_eq!(values[2].as_f64(), Some(0.5));
+/// assert_eq!(values[3].as_bool(), Some(true));
+/// assert!(values[4].is_null()); // an attribute that is not kept
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum ValueRef<'a> {

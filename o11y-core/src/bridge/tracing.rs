@@ -127,6 +127,14 @@ impl TracingLayer {
     }
 
     /// Sets whether the end of a call is told to subscribers; it is unless set otherwise.
+    ///
+    /// ```
+    /// use o11y_core::TracingLayer;
+    /// use tracing_subscriber::filter::LevelFilter;
+    ///
+    /// // Warnings as observations of type event; no budget hears of the calls.
+    /// let layer = TracingLayer::new().log_events(LevelFilter::WARN).emit_events(false);
+    /// ```
     pub fn emit_events(mut self, emit: bool) -> Self {
         self.emit_events = emit;
         self

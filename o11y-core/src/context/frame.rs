@@ -169,6 +169,34 @@ impl Drop for TaskFrame {
 /// A span that is held by hand: it ends when it is dropped.
 ///
 /// Made by [`Context::start_span`]; has every method of [`Span`].
+///
+/// ```
+/// use std::collections::HashMap;
+/// use o11y_core::{Context, OwnedSpan};
+///
+/// /// Orders that are being made; each is over when its cup is called out.
+/// #[derive(Default)]
+/// struct Counter {
+///     open: HashMap<u32, OwnedSpan>,
+/// }
+///
+/// impl Counter {
+///     fn order(&mut self, number: u32) {
+///         self.open.insert(number, Context::start_span("order"));
+///     }
+///
+///     fn call_out(&mut self, number: u32) {
+///         if let Some(mut span) = self.open.remove(&number) {
+///             span.set_attribute("cup", "to go");
+///             span.context().run(|| Context::with_span("call out", |_span| ())); // a child
+///         } // the order ends
+///     }
+/// }
+/// # let mut counter = Counter::default();
+/// # counter.order(1);
+/// # counter.call_out(1);
+/// # assert!(counter.open.is_empty());
+/// ```
 #[must_use = "bind it to a name, not `_`: the span ends when this is dropped"]
 pub struct OwnedSpan {
     frame: TaskFrame,

@@ -84,6 +84,21 @@ impl Context {
 
     /// Like [`with_request`](Self::with_request), for an async closure. The request begins at this
     /// call: the time that the future waits for its first poll is part of it.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// use o11y_core::Context;
+    ///
+    /// let id = Context::with_request_async("req-1", async || {
+    ///     let here = Context::current();
+    ///     assert!(here.request_elapsed().is_some());
+    ///     here.request_id().map(str::to_owned)
+    /// })
+    /// .await;
+    /// assert_eq!(id.as_deref(), Some("req-1"));
+    /// # });
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn with_request_async<R, F>(
         id: impl Into<Cow<'static, str>>,
         f: F,

@@ -32,6 +32,23 @@ use crate::{
 ///
 /// When it is dropped without an end (a panic, a cancelled future) the end that is told is
 /// `llm.error`.
+///
+/// ```
+/// use o11y_core::{Context, Cost, Generation, Usage};
+///
+/// let request = Generation::new("llama.cpp", "qwen3").input("What shall I drink?");
+/// Context::generation_blocking(request, |call| -> anyhow::Result<()> {
+///     // By hand, of a model that no provider's JSON tells about.
+///     call.first_token();
+///     call.set_output("A flat white.");
+///     call.set_response_model("qwen3-8b-q4");
+///     call.set_usage(Usage::new().input(23).output(5));
+///     call.set_cost(Cost::ZERO);
+///     call.span().set_attribute("threads", 8);
+///     Ok(())
+/// })?;
+/// # anyhow::Ok(())
+/// ```
 pub struct Call<'a> {
     span: Held<'a>,
     id: SpanId,

@@ -25,6 +25,32 @@ use crate::{
 /// Made by [`Context::start_generation`]; has every method of [`Call`]. It ends by
 /// [`finish`](Self::finish) or [`fail`](Self::fail), on whichever thread that is. When it is dropped
 /// before, the call counts as cancelled, or as panicked if the thread is unwinding.
+///
+/// ```
+/// use o11y_core::{Context, Generation, OwnedCall};
+///
+/// /// Answers arrive here by callback.
+/// struct Pending(Option<OwnedCall>);
+///
+/// impl Pending {
+///     fn on_text(&mut self, text: &str) {
+///         if let Some(call) = &mut self.0 {
+///             call.push_text(text);
+///         }
+///     }
+///
+///     fn on_end(&mut self) {
+///         if let Some(call) = self.0.take() {
+///             call.finish();
+///         }
+///     }
+/// }
+///
+/// let mut pending = Pending(Some(Context::start_generation(Generation::new("llama.cpp", "qwen3"))?));
+/// pending.on_text("A flat white.");
+/// pending.on_end();
+/// # Ok::<(), o11y_core::Vetoed>(())
+/// ```
 #[must_use = "bind it to a name, not `_`: the call counts as cancelled when this is dropped"]
 pub struct OwnedCall {
     call: Call<'static>,

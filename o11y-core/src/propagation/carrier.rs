@@ -5,6 +5,26 @@ use std::{borrow::Cow, collections::HashMap, hash::BuildHasher};
 /// Takes headers: those of a request about to be sent, the attributes of a message.
 ///
 /// Called on the thread that injects, at most three times an injection.
+///
+/// ```
+/// use o11y_core::{Context, Injector, Propagation};
+///
+/// /// The attributes of a message on its way to a queue.
+/// #[derive(Default)]
+/// struct Message(Vec<(&'static str, String)>);
+///
+/// impl Injector for Message {
+///     fn set(&mut self, name: &str, value: String) {
+///         if name == "traceparent" {
+///             self.0.push(("trace", value)); // this queue allows no other names
+///         }
+///     }
+/// }
+///
+/// let mut message = Message::default();
+/// Propagation::new().inject(&Context::current(), &mut message);
+/// assert!(message.0.is_empty()); // outside of any trace there is nothing to hand on
+/// ```
 pub trait Injector {
     /// Sets the header `name`, which is in lower case, in place of any that has this name in
     /// whatever case. The value is printable ASCII.
@@ -14,6 +34,26 @@ pub trait Injector {
 /// Gives headers: those of a request that has come, the attributes of a message.
 ///
 /// Called on the thread that extracts, at most three times an extraction.
+///
+/// ```
+/// use std::borrow::Cow;
+/// use o11y_core::{Extractor, Propagation};
+///
+/// /// A message that has come, with one attribute.
+/// struct Message(String);
+///
+/// impl Extractor for Message {
+///     fn get(&self, name: &str) -> Option<Cow<'_, str>> {
+///         (name == "traceparent").then_some(Cow::Borrowed(&self.0))
+///     }
+/// }
+///
+/// let message = Message("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned());
+/// let caller = Propagation::new().extract(&message);
+/// assert_eq!(caller.tracestate(), None);
+/// let point = caller.into_context();
+/// assert_eq!(point.span_id().map(|id| id.to_string()).as_deref(), Some("b7ad6b7169203331"));
+/// ```
 pub trait Extractor {
     /// The header `name`, which is in lower case while the carrier's may be in any. Several lines
     /// of one name are given as one, joined by commas in their order.

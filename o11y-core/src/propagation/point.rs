@@ -71,6 +71,15 @@ impl Context {
     /// # Errors
     ///
     /// What is wrong with the `traceparent`.
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use o11y_core::Context;
+    ///
+    /// let headers = HashMap::from([("traceparent".to_owned(), "00-0af7651916cd43dd".to_owned())]);
+    /// let why = Context::try_extract(&headers).expect_err("it is too short");
+    /// println!("no caller: {why}");
+    /// ```
     pub fn try_extract(carrier: &(impl Extractor + ?Sized)) -> Result<Self, ParseTraceParentError> {
         let remote = Propagation::new().try_extract(carrier)?;
         Ok(remote.into_context())

@@ -55,6 +55,16 @@ impl RecordBuilder {
     }
 
     /// Sets whether that span is another process's.
+    ///
+    /// ```
+    /// use o11y_core::{Record, SpanId, TraceId};
+    ///
+    /// let served = Record::builder("GET /answer", TraceId::random(), SpanId::random())
+    ///     .parent(Some(SpanId::random()))
+    ///     .parent_is_remote(true)
+    ///     .build();
+    /// assert!(served.parent_is_remote());
+    /// ```
     pub fn parent_is_remote(mut self, remote: bool) -> Self {
         self.record.parent_is_remote = remote;
         self

@@ -119,6 +119,14 @@ impl TraceAttributes {
     }
 
     /// The metadata, in the order in which the keys were first given.
+    ///
+    /// ```
+    /// use o11y_core::TraceAttributes;
+    ///
+    /// let visit = TraceAttributes::new().metadata("shop", "7").metadata("shop", "8").public(true);
+    /// assert_eq!(visit.metadata_entries().collect::<Vec<_>>(), [("shop", "8")]);
+    /// assert_eq!(visit.get_public(), Some(true));
+    /// ```
     #[must_use]
     pub fn metadata_entries(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
         self.metadata

@@ -13,6 +13,16 @@ const MAX_ID: usize = 800;
 /// A score that Langfuse would not take: which part of it, what is wrong, and what is accepted.
 ///
 /// Nothing was emitted. The score can be had back by [`into_score`](Self::into_score).
+///
+/// ```
+/// use o11y_core::{Score, score};
+///
+/// let refused = score(Score::numeric("accuracy", f64::NAN)).expect_err("that is no number");
+/// assert_eq!(refused.field(), "value");
+/// assert_eq!(refused.to_string(), "the score's `value` is NaN: expected a finite number");
+/// let mended = refused.into_score().map(|score| score.named("accuracy_unknown"));
+/// assert!(mended.is_some());
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScoreError {
     problem: Problem,

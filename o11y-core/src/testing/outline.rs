@@ -16,6 +16,26 @@ use crate::{
 /// Compare it with a text, or keep it as a snapshot: it holds no ids and no times. Siblings stand in
 /// the order in which they started; where that differs from run to run, because they are
 /// concurrent, ask for [`by_name`](Self::by_name).
+///
+/// ```
+/// use o11y_core::{Context, testing::{Outline, Recording}};
+///
+/// let recording = Recording::new();
+/// recording.run(|| {
+///     Context::with_span("serve", |_span| {
+///         Context::with_span("grind", |span| span.set_attribute("grams", 18));
+///         Context::with_span("brew", |span| span.record_error("no water"));
+///     });
+/// });
+///
+/// let tree: Outline = recording.outline().by_name().with_all();
+/// assert_eq!(
+///     tree,
+///     "span serve\n\
+///     \x20 span brew [ERROR: no water] error.type=str langfuse.observation.status_message=no water\n\
+///     \x20 span grind grams=18\n"
+/// );
+/// ```
 #[must_use = "compare it with the tree that you expect"]
 #[derive(Clone)]
 pub struct Outline {

@@ -152,6 +152,14 @@ impl LlmEvent {
     }
 
     /// What went wrong, in one word. An `llm.generate` becomes an `llm.error` by it.
+    ///
+    /// ```
+    /// use o11y_core::LlmEvent;
+    ///
+    /// let call = LlmEvent::new("openai", "gpt-4o-mini").finish_reasons("length").error_type("timeout");
+    /// assert_eq!(call.name(), "llm.error");
+    /// call.emit();
+    /// ```
     pub fn error_type(mut self, error_type: impl Into<Value>) -> Self {
         self.error_type = field::into_text(error_type.into());
         if self.name == GENERATE && !self.error_type.is_null() {
@@ -179,6 +187,24 @@ impl LlmEvent {
     /// names no provider by a GenAI key. None as well for what only repeats tokens (the `lm.tokens`
     /// of our own calls, marked `o11y.mirror`), so that whoever adds up what is read counts once.
     /// All that is said is copied.
+    ///
+    /// ```
+    /// use o11y_core::{Event, LlmEvent, Usage, attributes};
+    ///
+    /// let failed = Event::new("llm.generate", attributes! {
+    ///     "gen_ai.provider.name" => "openai",
+    ///     "gen_ai.request.model" => "gpt-4o-mini",
+    ///     "gen_ai.usage.prompt_tokens" => 23, // the older name
+    ///     "gen_ai.usage.completion_tokens" => 5,
+    ///     "error.type" => "timeout",
+    ///     "gen_ai.response.finish_reasons" => &["length"],
+    /// });
+    /// let call = LlmEvent::from_event(&failed).expect("it is of a call");
+    /// assert_eq!(call.get_usage(), Some(Usage::new().input(23).output(5)));
+    /// assert_eq!(call.get_finish_reasons(), ["length"]);
+    /// assert_eq!(call.get_error_type(), Some("timeout"));
+    /// assert!(call.is_end());
+    /// ```
     #[must_use]
     pub fn from_event(event: &Event) -> Option<Self> {
         if event.attribute(key::MIRROR).and_then(Value::as_bool) == Some(true) {

@@ -67,6 +67,14 @@ impl OptimizationEvent {
     }
 
     /// A trial that begins: `optimization.trial_start`.
+    ///
+    /// ```
+    /// use o11y_core::{OptimizationEvent, OptimizationPhase};
+    ///
+    /// let step = OptimizationEvent::trial_started("MIPROv2", 5);
+    /// assert_eq!(step.phase(), Some(OptimizationPhase::TrialStarted));
+    /// step.emit();
+    /// ```
     pub fn trial_started(optimizer: impl Into<Value>, trial: u64) -> Self {
         Self::told("optimization.trial_start", optimizer.into()).trial(trial)
     }

@@ -112,6 +112,23 @@ impl Context {
     /// Like [`generation_stream`](Self::generation_stream), for a stream whose items cannot be
     /// errors: chunks as they are, or pieces of text.
     ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// use futures_util::{StreamExt as _, stream};
+    /// use o11y_core::{Context, Generation, GenerationStream, Vetoed};
+    ///
+    /// let request = Generation::new("llama.cpp", "qwen3").input("What shall I drink?");
+    /// let pieces: GenerationStream<_> = Context::generation_plain_stream(request, async |_call| {
+    ///     Ok::<_, Vetoed>(stream::iter(["A flat ", "white."]))
+    /// })
+    /// .await?;
+    /// let answer: String = pieces.collect().await;
+    /// assert_eq!(answer, "A flat white.");
+    /// # Ok::<_, Vetoed>(())
+    /// # })?;
+    /// # anyhow::Ok(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// Those of `f`, and the one made from [`Vetoed`].
