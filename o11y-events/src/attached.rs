@@ -15,6 +15,20 @@ use o11y_core::Subscription;
 /// # use o11y_events::{BaseSubscriber, TokenBudgetTracker};
 /// TokenBudgetTracker::new(10_000).attach(events()); // would count nothing
 /// ```
+///
+/// ```
+/// use o11y_core::{attributes, event, events};
+/// use o11y_events::{Attached, BaseSubscriber, EventCounter};
+///
+/// /// Keeps its subscriber attached for as long as it lives, and reads it.
+/// struct Service {
+///     counter: Attached<EventCounter>,
+/// }
+///
+/// let service = Service { counter: EventCounter::new().attach(events()) };
+/// event("order.placed", attributes! {});
+/// assert_eq!(service.counter.snapshot().total, 1);
+/// ```
 #[must_use = "bind it to a name, not `_`: the subscriber stops hearing events when this is dropped; or `detach` it"]
 pub struct Attached<S> {
     // Before the subscriber, so that it is not dropped while it may still be called.

@@ -23,6 +23,27 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Derefs to the subscriber. The drop waits up to 5 s for the handlers to take what is queued; what
 /// is left then is lost. A handler may drop it, too: then nobody waits, and what is queued is still
 /// handled.
+///
+/// ```
+/// use std::{sync::Arc, time::Duration};
+/// use o11y_core::{Event, attributes, event, events};
+/// use o11y_events::{Background, BackgroundStats, BaseSubscriber, Subscriptions};
+///
+/// struct Archive;
+///
+/// impl BaseSubscriber for Archive {
+///     fn subscribe(self: &Arc<Self>, subscriptions: &mut Subscriptions<Self>) {
+///         subscriptions.add_subscription("tool.*", |_this: &Self, _event: &Event| { /* a slow disk */ });
+///     }
+/// }
+///
+/// let archive: Background<Archive> = Archive.attach_in_background(events(), 1_000)?;
+/// event("tool.search", attributes! {});
+/// assert!(archive.flush(Duration::from_secs(5)));
+/// let stats: BackgroundStats = archive.stats();
+/// assert_eq!((stats.handled, stats.lost), (1, 0));
+/// # std::io::Result::Ok(())
+/// ```
 #[must_use = "bind it to a name, not `_`: the subscriber stops hearing events when this is dropped"]
 pub struct Background<S> {
     subscriptions: Vec<Subscription>,

@@ -161,6 +161,17 @@ impl Baseline {
     /// # Errors
     ///
     /// [`BaselineError`] if there is no such file, or it is not one of [`save`](Self::save).
+    ///
+    /// ```
+    /// use o11y_events::{Baseline, LlmUsage};
+    ///
+    /// let path = std::env::temp_dir().join(format!("baseline-{}.json", std::process::id()));
+    /// Baseline::of(&LlmUsage::new().snapshot()).save(&path)?;
+    /// let stored = Baseline::load(&path)?;
+    /// # std::fs::remove_file(&path).ok();
+    /// # assert_eq!(stored.to_json(), Baseline::of(&LlmUsage::new().snapshot()).to_json());
+    /// # Ok::<_, o11y_events::BaselineError>(())
+    /// ```
     pub fn load(path: impl AsRef<Path>) -> Result<Self, BaselineError> {
         let path = path.as_ref();
         let json = fs::read_to_string(path).map_err(|error| io_error(path, error))?;

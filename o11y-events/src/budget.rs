@@ -120,6 +120,30 @@ impl Budget {
 
     /// Like [`new`](Self::new), with another clock for its windows and those of the budgets within
     /// it: it tells the time since any fixed moment. For tests.
+    ///
+    /// ```
+    /// use std::{sync::{Arc, atomic::{AtomicU64, Ordering}}, time::Duration};
+    /// use o11y_events::{Ask, Budget, Limits, Measure};
+    ///
+    /// let seconds = Arc::new(AtomicU64::new(0));
+    /// let clock = Arc::clone(&seconds);
+    /// let limits = Limits::new().calls_per(1, Duration::from_secs(60));
+    /// let budget = Budget::with_clock("minute", limits, move || {
+    ///     Duration::from_secs(clock.load(Ordering::Relaxed))
+    /// });
+    ///
+    /// budget.reserve(Ask::new())?.settle_as_asked();
+    /// let refused = budget.reserve(Ask::new()).unwrap_err();
+    /// assert!(refused.frees_in().is_some());
+    /// assert_eq!(budget.remaining(Measure::Calls).and_then(|left| left.count()), Some(0));
+    ///
+    /// seconds.store(61, Ordering::Relaxed);
+    /// let call = budget.reserve(Ask::new())?;
+    /// assert_eq!(budget.reserved().calls, 1);
+    /// call.release(); // it was not made after all
+    /// assert_eq!(budget.reserved().calls, 0);
+    /// # Ok::<_, o11y_events::BudgetExceeded>(())
+    /// ```
     pub fn with_clock(
         name: impl Into<Arc<str>>,
         limits: Limits,

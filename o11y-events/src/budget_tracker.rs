@@ -107,6 +107,21 @@ impl BudgetTracker {
 
     /// Holds calls to the budget of a key. Those without one are held to the budget around. The
     /// key must be the same at the request and at the end of a call.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use o11y_core::{Event, events};
+    /// use o11y_events::{BaseSubscriber, BudgetTracker, KeyedBudgets, Limits};
+    ///
+    /// let tenants = KeyedBudgets::new("tenant", Limits::new().tokens(100_000));
+    /// let _tracker = BudgetTracker::per_key(&tenants, |event: &Event| {
+    ///     event.request_id().and_then(|id| id.split('-').next()).map(str::to_owned)
+    /// })
+    /// .assume_model_maximum()
+    /// .charge_unmetered()
+    /// .expire_after(Duration::from_secs(600))
+    /// .attach(events());
+    /// ```
     pub fn per_key(
         budgets: &KeyedBudgets,
         key: impl Fn(&Event) -> Option<String> + Send + Sync + 'static,

@@ -77,6 +77,22 @@ impl CostBudgetTracker {
     /// even if they would tell their cost themselves at the end.
     ///
     /// Defaults to admitting them.
+    ///
+    /// ```
+    /// use o11y_core::{Context, Cost, Generation, GenerationError, events};
+    /// use o11y_events::{BaseSubscriber, CostBudgetTracker, Unpriced};
+    ///
+    /// let budget = CostBudgetTracker::new(Cost::usd(0.01)).refuse_unpriced().attach(events());
+    /// let refused = Context::generation_blocking(Generation::new("my-gateway", "llama"), |_call| {
+    ///     Ok::<_, GenerationError<std::io::Error>>("never asked for")
+    /// });
+    /// let Err(GenerationError::Vetoed(vetoed)) = refused else { panic!("not refused") };
+    /// println!("{}", vetoed.downcast_ref::<Unpriced>().unwrap());
+    ///
+    /// assert_eq!((budget.requests(), budget.unpriced_calls()), (0, 0));
+    /// assert_eq!((budget.reserved(), budget.remaining()), (Cost::ZERO, Cost::usd(0.01)));
+    /// assert!(!budget.is_exceeded() && budget.unpriced_models().is_empty());
+    /// ```
     pub fn refuse_unpriced(mut self) -> Self {
         self.watch.settings.refuse_unpriced = true;
         self
@@ -124,7 +140,7 @@ impl CostBudgetTracker {
         self.budget().spent().calls
     }
 
-    /// The calls that were refused.
+    /// The calls that were refused because they did not fit.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.budget().snapshot().refused
@@ -143,6 +159,18 @@ impl CostBudgetTracker {
     }
 
     /// What each user cost, the largest first.
+    ///
+    /// ```
+    /// use o11y_core::{Cost, LlmEvent, events};
+    /// use o11y_events::{BaseSubscriber, CostBudgetTracker};
+    ///
+    /// let budget = CostBudgetTracker::new(Cost::usd(0.01)).attach(events());
+    /// LlmEvent::new("openai", "gpt-4o").cost(Cost::usd(0.004)).emit();
+    ///
+    /// assert_eq!(budget.by_model()[0].name, "gpt-4o");
+    /// assert_eq!(budget.by_provider()[0].spent.cost, Cost::usd(0.004));
+    /// assert_eq!(budget.by_user().len(), 1); // nobody's, as `(unknown)`
+    /// ```
     #[must_use]
     pub fn by_user(&self) -> Vec<Share> {
         self.budget().by_user()

@@ -69,6 +69,17 @@ impl EventCounter {
     }
 
     /// Counts the events whose name matches.
+    ///
+    /// ```
+    /// use o11y_core::{attributes, event, events};
+    /// use o11y_events::{BaseSubscriber, EventCounter, EventCounts};
+    ///
+    /// let counter = EventCounter::matching("tool.*").attach(events());
+    /// event("tool.search", attributes! {});
+    /// event("cup.filled", attributes! {});
+    /// let counts: EventCounts = counter.snapshot();
+    /// assert_eq!(counts.names, [("tool.search".to_owned(), 1)]);
+    /// ```
     pub fn matching(pattern: impl Into<Pattern>) -> Self {
         Self {
             pattern: pattern.into(),

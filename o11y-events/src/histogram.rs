@@ -67,6 +67,17 @@ impl Histogram {
     }
 
     /// Counts all that the other one has counted, as if it had been counted here.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use o11y_events::Histogram;
+    ///
+    /// let (mut all, mut mine) = (Histogram::new(), Histogram::new());
+    /// all.record(Duration::from_millis(3));
+    /// mine.record(Duration::from_millis(2));
+    /// all.merge(&mine);
+    /// assert_eq!((all.count(), all.min(), all.sum()), (2, Some(Duration::from_millis(2)), Duration::from_millis(5)));
+    /// ```
     pub fn merge(&mut self, other: &Self) {
         if other.count == 0 {
             return;

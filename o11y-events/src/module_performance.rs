@@ -148,6 +148,17 @@ impl BaseSubscriber for ModulePerformance {
 /// What a [`ModulePerformance`] has added up. Prints as a table.
 ///
 /// Each list has the one with most runs first.
+///
+/// ```
+/// use o11y_core::{ModuleEvent, events};
+/// use o11y_events::{BaseSubscriber, ModuleFigures, ModulePerformance, ModulePerformanceSnapshot};
+///
+/// let performance = ModulePerformance::new().attach(events());
+/// ModuleEvent::complete("Barista").emit();
+/// let snapshot: ModulePerformanceSnapshot = performance.snapshot();
+/// let (name, figures): &(String, ModuleFigures) = &snapshot.modules[0];
+/// assert_eq!((name.as_str(), figures.runs), ("Barista", 1));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ModulePerformanceSnapshot {

@@ -149,6 +149,20 @@ impl Pricing {
     /// # Errors
     ///
     /// If the text is no JSON, or a price or limit is not of the accepted form.
+    ///
+    /// ```
+    /// use o11y_core::{Cost, Usage};
+    /// use o11y_events::{Pricing, ServiceTier};
+    ///
+    /// let pricing = Pricing::from_litellm_json(
+    ///     r#"{"my-model": {"litellm_provider": "my-gateway", "mode": "chat",
+    ///         "input_cost_per_token": 2e-07, "output_cost_per_token": 4e-07}}"#,
+    /// )?;
+    /// let usage = Usage::new().input(1_000_000);
+    /// let cost = pricing.cost(Some("my-gateway"), "my-model", &usage, ServiceTier::Standard)?;
+    /// assert_eq!(cost, Cost::usd(0.2));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from_litellm_json(text: &str) -> Result<Self, PriceTableError> {
         litellm::read(text).map(Self::of)
     }
@@ -174,6 +188,22 @@ impl Pricing {
     }
 
     /// Puts all of `other` on top.
+    ///
+    /// ```
+    /// use o11y_core::Cost;
+    /// use o11y_events::{ModelPrice, Pricing, Rates, ServiceTier};
+    ///
+    /// let negotiated = ModelPrice::new(Rates::per_million(Cost::usd(2.0), Cost::usd(8.0)))
+    ///     .max_input_tokens(128_000)
+    ///     .max_output_tokens(16_384)
+    ///     .tier_long_context(ServiceTier::Batch, 64_000, Rates::per_million(Cost::usd(1.5), Cost::usd(6.0)));
+    /// let pricing = Pricing::builtin().overlaid_with(Pricing::new().with("openai", "gpt-4o", negotiated));
+    ///
+    /// let price = pricing.price(Some("openai"), "gpt-4o").unwrap();
+    /// assert_eq!(price.get_max_input_tokens(), Some(128_000));
+    /// assert_eq!(price.get_max_output_tokens(), Some(16_384));
+    /// assert_eq!(price.rates(ServiceTier::Standard, 1_000).map(|rates| rates.get_input()), Some(Cost::from_picodollars(2_000_000)));
+    /// ```
     pub fn overlaid_with(&self, other: Self) -> Self {
         let mut layers = other.layers;
         layers.extend(self.layers.iter().cloned());

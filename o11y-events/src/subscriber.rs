@@ -180,6 +180,28 @@ impl<S: Send + Sync + 'static> Subscriptions<S> {
     /// request or module only.
     ///
     /// `subscriptions.add_scoped_subscription(Scope::user("ada"), "llm.*", Self::on_llm)`
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use o11y_core::{Context, Event, TraceAttributes, Veto, attributes, events, try_event};
+    /// use o11y_events::{BaseSubscriber, Scope, Subscriptions};
+    ///
+    /// struct NoDeploys;
+    ///
+    /// impl BaseSubscriber for NoDeploys {
+    ///     fn subscribe(self: &Arc<Self>, subscriptions: &mut Subscriptions<Self>) {
+    ///         let guests = Scope::user("guest");
+    ///         subscriptions.add_scoped_subscription(guests, "deploy.*", |_: &Self, _: &Event| {
+    ///             Err(Veto::new("guests may not deploy"))
+    ///         });
+    ///     }
+    /// }
+    ///
+    /// let _attached = NoDeploys.attach(events());
+    /// let deploy = || try_event("deploy.request", attributes! {});
+    /// assert!(Context::with_trace(TraceAttributes::new().user("guest"), deploy).is_err());
+    /// assert!(deploy().is_ok());
+    /// ```
     pub fn add_scoped_subscription<V, F>(
         &mut self,
         scope: impl Into<Scope>,

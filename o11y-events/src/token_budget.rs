@@ -18,6 +18,17 @@ use crate::{
 mod exceeded;
 
 /// What one model used.
+///
+/// ```
+/// use o11y_core::{LlmEvent, events};
+/// use o11y_events::{BaseSubscriber, ModelUsage, TokenBudgetTracker};
+///
+/// let budget = TokenBudgetTracker::new(1_000).attach(events());
+/// LlmEvent::new("openai", "gpt-4o-mini").total_tokens(150).emit();
+///
+/// let used: Vec<ModelUsage> = budget.by_model();
+/// assert_eq!((used[0].model.as_str(), used[0].requests, used[0].tokens), ("gpt-4o-mini", 1, 150));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ModelUsage {
@@ -112,6 +123,21 @@ impl TokenBudgetTracker {
     /// most tokens of its answer.
     ///
     /// Defaults to nothing.
+    ///
+    /// ```
+    /// use o11y_core::{Context, Generation, GenerationError, Usage, events};
+    /// use o11y_events::{BaseSubscriber, TokenBudgetTracker};
+    ///
+    /// let budget = TokenBudgetTracker::new(1_000).assume(400).attach(events());
+    /// Context::generation_blocking(Generation::new("openai", "gpt-4o-mini"), |call| {
+    ///     assert_eq!(budget.reserved(), 400);
+    ///     call.set_usage(Usage::new().input(100).output(50));
+    ///     Ok::<_, GenerationError<std::io::Error>>(())
+    /// })?;
+    /// assert_eq!((budget.used(), budget.reserved(), budget.remaining()), (150, 0, 850));
+    /// assert!(!budget.is_exceeded());
+    /// # Ok::<_, GenerationError<std::io::Error>>(())
+    /// ```
     pub fn assume(self, tokens: u64) -> Self {
         self.estimate_by(move |_| crate::Ask::new().tokens(tokens))
     }

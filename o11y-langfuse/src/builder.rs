@@ -44,6 +44,30 @@ impl Langfuse {
 }
 
 /// Collects the settings of an exporter.
+///
+/// ```
+/// use std::time::Duration;
+/// use o11y_langfuse::{Config, Langfuse, LangfuseBuilder};
+///
+/// // What the environment says, and over it what this program knows better.
+/// let builder: LangfuseBuilder = Langfuse::builder()
+///     .public_key("pk-lf-1")
+///     .secret_key("sk-lf-1")
+///     .service_name("barista")
+///     .service_version("2.1.0")
+///     .environment("production")
+///     .release("2026-11-21")
+///     .sample_rate(0.2)
+///     .queue_size(2_000)
+///     .queue_bytes(16 << 20)
+///     .batch_size(500)
+///     .request_bytes(1_000_000)
+///     .timeout(Duration::from_secs(5))
+///     .shutdown_timeout(Duration::from_secs(3))
+///     .gzip(true);
+/// let config: Config = builder.build()?;
+/// # Ok::<_, o11y_langfuse::ConfigError>(())
+/// ```
 #[must_use = "call `build` or `spawn`"]
 #[derive(Clone, Default)]
 pub struct LangfuseBuilder {

@@ -5,6 +5,16 @@ use std::{borrow::Cow, io};
 /// A configuration that cannot work, or a thread that could not be started.
 ///
 /// The value of a secret is never part of the message.
+///
+/// ```
+/// use o11y_langfuse::{ConfigError, Langfuse};
+///
+/// let wrong = Langfuse::builder().public_key("pk-lf-1").secret_key("sk-lf-1").host("langfuse.internal");
+/// match wrong.build() {
+///     Err(error @ ConfigError::Invalid { .. }) => println!("{error}"), // which setting, and what is accepted
+///     other => panic!("{other:?}"),
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -31,6 +41,13 @@ pub enum ConfigError {
 }
 
 /// Why a question to Langfuse's API had no answer.
+///
+/// ```
+/// use o11y_langfuse::{ApiError, Telemetry};
+///
+/// let refused: Result<_, ApiError> = Telemetry::off("no keys").auth_check();
+/// println!("{}", refused.expect_err("nobody can be asked"));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ApiError {

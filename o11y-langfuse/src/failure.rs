@@ -8,6 +8,17 @@ use crate::{transport::Reply, verdict::Answer};
 ///
 /// It is a kind and never a text of the server or of a library, so it may be shown anywhere. The
 /// text is in the log, once until a request succeeds.
+///
+/// ```
+/// use o11y_langfuse::{Failure, Telemetry};
+///
+/// let telemetry = Telemetry::off("an example");
+/// match telemetry.stats().last_failure {
+///     Some(Failure::Status(401 | 403)) => println!("look at the keys"),
+///     Some(failure) => println!("{failure}"),
+///     None => println!("no request has failed"),
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Failure {

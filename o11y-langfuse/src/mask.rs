@@ -50,6 +50,17 @@ impl fmt::Debug for Content<'_> {
 
 /// What a mask may return: `String` for new text, `Option<String>` with `None` for "leave it", or a
 /// `Result` of either, whose error hides the content.
+///
+/// ```
+/// use o11y_langfuse::Langfuse;
+///
+/// /// Asks a library that may fail; what failed is hidden, and its reason is not kept.
+/// fn mask(text: &str) -> Result<Option<String>, std::fmt::Error> {
+///     if text.len() > 100_000 { Err(std::fmt::Error) } else { Ok(text.contains('@').then(|| "***".into())) }
+/// }
+///
+/// let builder = Langfuse::builder().mask(|content| mask(content.text()));
+/// ```
 pub trait Masked: sealed::Sealed {
     #[doc(hidden)]
     fn into_text(self) -> Result<Option<String>, Failed>;

@@ -156,6 +156,13 @@ impl ProcessError {
     }
 
     /// Whether the records are to be given again.
+    ///
+    /// ```
+    /// use o11y_langfuse::ProcessError;
+    ///
+    /// assert!(ProcessError::retry(None, "the disk is busy").is_retry());
+    /// assert!(!ProcessError::permanent("there is no disk").is_retry());
+    /// ```
     #[must_use]
     pub fn is_retry(&self) -> bool {
         matches!(self.verdict, Verdict::Retry { .. })

@@ -8,6 +8,21 @@ use crate::{failure::Failure, lane::Figures};
 mod score;
 
 /// Why a span or a score did not arrive.
+///
+/// ```
+/// use o11y_langfuse::{LossReason, Losses, Stats, Telemetry};
+///
+/// let telemetry = Telemetry::off("an example");
+/// let stats: Stats = telemetry.stats();
+/// assert!(stats.is_balanced());
+///
+/// let lost: &Losses = &stats.lost;
+/// assert_eq!(lost.get(LossReason::QueueFull), 0);
+/// for (reason, spans) in lost.iter() {
+///     println!("{spans} spans were lost: {}", reason.as_str());
+/// }
+/// assert_eq!(stats.scores().lost.total(), 0);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum LossReason {

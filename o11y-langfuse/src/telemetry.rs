@@ -28,6 +28,27 @@ use crate::{
 /// Dropping it delivers what waits, within the configured time (10 seconds unless told otherwise),
 /// and ends the worker. Inside async code prefer [`flush_async`](Self::flush_async) before, because
 /// a drop blocks its thread for as long as the server takes.
+///
+/// ```
+/// use std::time::Duration;
+/// use o11y_core::Context;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let telemetry = o11y_langfuse::init()?;
+/// if let Some(reason) = telemetry.off_reason() {
+///     println!("not observed: {reason}");
+/// }
+/// if let Some(warning) = telemetry.warning() {
+///     println!("{warning}");
+/// }
+///
+/// Context::with_span("serve", |_span| ());
+///
+/// telemetry.flush(Duration::from_secs(5))?; // or leave it to the drop
+/// println!("{}", telemetry.stats());
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "bind it to a name, not `_`: telemetry ends when this is dropped"]
 pub struct Telemetry {
     state: State,
@@ -221,6 +242,18 @@ impl Telemetry {
     /// # Errors
     ///
     /// Those of [`flush`](Self::flush), and [`FlushError::Sink`] if no thread could be started.
+    ///
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+    /// use std::time::Duration;
+    ///
+    /// let telemetry = o11y_langfuse::init()?;
+    /// // At the end of each invocation of a serverless function:
+    /// telemetry.flush_async(Duration::from_secs(2)).await?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn flush_async(
         &self,
         timeout: Duration,
@@ -265,6 +298,21 @@ impl Telemetry {
     /// # Errors
     ///
     /// Those of [`auth_check`](Self::auth_check).
+    ///
+    /// ```
+    /// # use o11y_langfuse::{Langfuse, local::Receiver};
+    /// use o11y_core::TraceId;
+    /// use o11y_langfuse::Project;
+    ///
+    /// # let receiver = Receiver::start()?;
+    /// # let telemetry = Langfuse::builder()
+    /// #     .host(receiver.base_url()).public_key(receiver.public_key()).secret_key(receiver.secret_key())
+    /// #     .spawn_scoped()?;
+    /// let project: Project = telemetry.auth_check()?;
+    /// let url = telemetry.trace_url(TraceId::from_seed("order-17"))?;
+    /// assert!(url.contains(&project.id) && url.ends_with("72a90ea3da8b5dd01bde2f27314e02e2"));
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
     pub fn trace_url(&self, trace: TraceId) -> Result<String, ApiError> {
         self.asking(|api| api.trace_url(trace))
     }

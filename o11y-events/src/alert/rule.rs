@@ -159,6 +159,26 @@ impl fmt::Display for Alert {
 }
 
 /// How an alert stands. Prints as a line.
+///
+/// ```
+/// use std::time::Duration;
+/// use o11y_core::{Cost, LlmEvent, events};
+/// use o11y_events::{Alert, AlertState, Alerts, BaseSubscriber};
+///
+/// let alerts = Alerts::new([
+///     Alert::first_token("slow to begin", 0.95, Duration::from_secs(1)),
+///     Alert::cost_per_call("dear", Cost::usd(0.05)),
+///     Alert::tokens_per_call("long", 8_000).over(10).after(2).clear_at(0.8),
+/// ])
+/// .attach(events());
+/// for _ in 0..2 {
+///     LlmEvent::new("openai", "gpt-4o").total_tokens(9_000).emit();
+/// }
+///
+/// let states: Vec<AlertState> = alerts.states();
+/// let raised: Vec<_> = states.iter().filter(|state| state.is_raised).map(|state| &*state.name).collect();
+/// assert_eq!(raised, ["long"]);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct AlertState {

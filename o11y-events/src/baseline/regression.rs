@@ -5,6 +5,21 @@ use std::{collections::BTreeMap, fmt};
 use super::CALLS;
 
 /// How much worse a figure may be before it is a regression.
+///
+/// ```
+/// use o11y_core::{LlmEvent, events};
+/// use o11y_events::{Baseline, BaseSubscriber, LlmUsage, Regression, Tolerance};
+///
+/// let usage = LlmUsage::new().attach(events());
+/// LlmEvent::new("openai", "gpt-4o").total_tokens(100).emit();
+/// let before = Baseline::of(&usage.snapshot());
+/// LlmEvent::new("openai", "gpt-4o").total_tokens(400).emit();
+/// let now = Baseline::of(&usage.snapshot());
+///
+/// let tolerance = Tolerance::new().change(0.5).min_calls(1);
+/// let worse: Vec<Regression> = before.regressions(&now, tolerance);
+/// assert!(worse.iter().any(|regression| regression.figure.starts_with("tokens")));
+/// ```
 #[must_use = "give it to `Baseline::regressions`"]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tolerance {

@@ -121,6 +121,19 @@ impl From<Cost> for Amount {
 }
 
 /// What was spent or is reserved, of each measure.
+///
+/// ```
+/// use o11y_core::{Cost, Usage};
+/// use o11y_events::{Ask, Budget, Limits, Tally};
+///
+/// let budget = Budget::new("agent", Limits::new());
+/// let call = budget.reserve(Ask::new())?;
+/// call.settle(Usage::new().input(20).cached(3).output(5), Cost::usd(0.001));
+///
+/// let spent: Tally = budget.spent();
+/// assert_eq!((spent.calls, spent.input_tokens, spent.output_tokens, spent.tokens), (1, 23, 5, 28));
+/// # Ok::<_, o11y_events::BudgetExceeded>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct Tally {

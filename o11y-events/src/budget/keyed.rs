@@ -145,6 +145,17 @@ impl KeyedBudgets {
     }
 
     /// How many keys were forgotten to make room, since the start.
+    ///
+    /// ```
+    /// use o11y_events::{KeyedBudgets, Limits};
+    ///
+    /// let users = KeyedBudgets::new("user", Limits::new().tokens(1_000)).capacity(2);
+    /// for user in ["ada", "grace", "edsger"] {
+    ///     assert_eq!(users.get(user).name(), format!("user/{user}"));
+    /// }
+    /// assert_eq!((users.len(), users.evictions()), (2, 1)); // `ada` was forgotten
+    /// assert_eq!(users.outer().spent().calls, 0);
+    /// ```
     #[must_use]
     pub fn evictions(&self) -> u64 {
         self.lock().evictions

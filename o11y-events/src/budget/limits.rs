@@ -10,6 +10,21 @@ use super::amount::{Amount, Measure};
 const DEFAULT_THRESHOLD: f64 = 0.8;
 
 /// One limit: so much of a measure, in all or in any window of a length.
+///
+/// ```
+/// use std::time::Duration;
+/// use o11y_core::Cost;
+/// use o11y_events::{Amount, Limit, Limits, Measure};
+///
+/// let limits = Limits::new()
+///     .input_tokens_per(50_000, Duration::from_secs(60))
+///     .output_tokens_per(10_000, Duration::from_secs(60))
+///     .cost_per(Cost::usd(5.0), Duration::from_secs(3_600));
+/// let limit: &Limit = limits.iter().last().unwrap();
+/// assert_eq!(limit.measure(), Measure::Cost);
+/// assert_eq!(limit.most(), Amount::Cost(Cost::usd(5.0)));
+/// assert_eq!(limit.window(), Some(Duration::from_secs(3_600)));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Limit {
     measure: Measure,

@@ -11,6 +11,20 @@ use super::{
 /// Made by [`Budget::reserve`]. Dropped without [`settle`](Self::settle) it gives back all that it
 /// held, as if the call had never been asked for: after an error before anything was sent, when a
 /// future is dropped, in a panic. One that is leaked (`mem::forget`) holds for good.
+///
+/// ```
+/// use o11y_events::{Ask, Budget, BudgetExceeded, Limits, Reservation};
+///
+/// let budget = Budget::new("agent", Limits::new().tokens(1_000));
+/// let call: Reservation = budget.reserve(Ask::new().tokens(400))?;
+/// drop(call); // it failed before anything was sent
+/// assert_eq!((budget.spent().tokens, budget.reserved().tokens), (0, 0));
+///
+/// let call = budget.reserve(Ask::new().tokens(400))?;
+/// call.model("gpt-4o-mini").settle_as_asked(); // nobody knows what it used
+/// assert_eq!(budget.by_model()[0].spent.tokens, 400);
+/// # Ok::<_, BudgetExceeded>(())
+/// ```
 #[must_use = "bind it to a name, not `_`: what is reserved is given back when this is dropped"]
 #[derive(Debug)]
 pub struct Reservation {

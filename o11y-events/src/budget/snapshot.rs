@@ -10,6 +10,19 @@ use super::{
 };
 
 /// What a budget looked like at one moment: all figures are of the same.
+///
+/// ```
+/// use o11y_events::{Ask, Budget, BudgetSnapshot, LimitSnapshot, Limits};
+///
+/// let budget = Budget::new("agent", Limits::new().tokens(1_000).calls(10));
+/// budget.reserve(Ask::new().tokens(400))?.settle_as_asked();
+///
+/// let now: BudgetSnapshot = budget.snapshot();
+/// let tokens: &LimitSnapshot = &now.limits[0];
+/// assert_eq!(tokens.spent.count(), Some(400));
+/// println!("{now}");
+/// # Ok::<_, o11y_events::BudgetExceeded>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BudgetSnapshot {

@@ -9,6 +9,27 @@ use super::{JsonLines, Shared, output::Output, queue::Queue, worker::Worker};
 const MEBIBYTE: u64 = 1_024 * 1_024;
 
 /// How a [`JsonLines`] is made.
+///
+/// ```
+/// use o11y_core::{attributes, event, events};
+/// use o11y_events::{BaseSubscriber, JsonLines};
+///
+/// let path = std::env::temp_dir().join(format!("events-{}.jsonl", std::process::id()));
+/// let lines = JsonLines::builder(&path)
+///     .pattern("order.*")
+///     .max_bytes(16 << 20) // then a new file is begun
+///     .keep(3) // older ones
+///     .queue_bytes(1 << 20)
+///     .content(true)
+///     .fsync(true)
+///     .open()?
+///     .attach(events());
+/// event("order.placed", attributes! { "cups" => 2 });
+/// drop(lines); // writes what waits
+/// # assert!(std::fs::read_to_string(&path)?.contains("order.placed"));
+/// # std::fs::remove_file(&path)?;
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "call `open`"]
 #[derive(Debug, Clone)]
 pub struct JsonLinesBuilder {

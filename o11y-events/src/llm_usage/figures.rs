@@ -7,6 +7,26 @@ use o11y_core::{Cost, Usage};
 use crate::{call_end::CallEnd, figure::share, histogram::Histogram};
 
 /// What a number of calls used, and how they did.
+///
+/// ```
+/// use std::time::Duration;
+/// use o11y_core::{Cost, LlmEvent, events};
+/// use o11y_events::{BaseSubscriber, LlmFigures, LlmUsage};
+///
+/// let usage = LlmUsage::new().attach(events());
+/// LlmEvent::new("openai", "gpt-4o")
+///     .total_tokens(150)
+///     .cost(Cost::usd(0.001))
+///     .duration(Duration::from_millis(800))
+///     .emit();
+///
+/// let snapshot = usage.snapshot();
+/// let figures: &LlmFigures = snapshot.model("gpt-4o").unwrap();
+/// assert_eq!(figures.cost_per_call(), Some(Cost::usd(0.001)));
+/// assert_eq!(figures.tokens_per_call(), Some(150.0));
+/// assert_eq!(figures.latency_quantile(0.95), Some(Duration::from_millis(800)));
+/// assert_eq!(figures.error_rate(), Some(0.0));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct LlmFigures {

@@ -6,6 +6,18 @@ use super::trial::OptimizationTrial;
 use crate::figure::{Percent, Time, or_dash};
 
 /// How one optimisation goes, or went. Prints as one line.
+///
+/// ```
+/// use o11y_core::{OptimizationEvent, events};
+/// use o11y_events::{BaseSubscriber, OptimizationProgress, OptimizationReport, OptimizationTrial};
+///
+/// let progress = OptimizationProgress::new().attach(events());
+/// OptimizationEvent::trial_completed("MIPROv2", 7).score(0.85).emit();
+///
+/// let reports: Vec<OptimizationReport> = progress.reports();
+/// let best: &OptimizationTrial = reports[0].best_trial().unwrap();
+/// assert_eq!((best.number, best.score), (7, Some(0.85)));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct OptimizationReport {

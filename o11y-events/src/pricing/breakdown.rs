@@ -5,6 +5,20 @@ use o11y_core::Cost;
 /// What a call cost, class by class, under the names by which Langfuse adds up costs.
 ///
 /// Classes without tokens are left out.
+///
+/// ```
+/// use o11y_core::{Cost, Usage};
+/// use o11y_events::{CostBreakdown, Pricing, ServiceTier};
+///
+/// let usage = Usage::new().input(1_000_000).output(1_000_000);
+/// let cost: CostBreakdown =
+///     Pricing::builtin().breakdown(Some("openai"), "gpt-4o-mini", &usage, ServiceTier::Standard)?;
+/// for (class, cost) in cost.by_class() {
+///     println!("{class}: {cost}");
+/// }
+/// assert_eq!(cost.total(), Cost::usd(0.75)); // $0.15 and $0.60
+/// # Ok::<_, o11y_events::Unpriced>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CostBreakdown {
     by_class: Vec<(&'static str, Cost)>,

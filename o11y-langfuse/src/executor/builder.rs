@@ -18,6 +18,33 @@ use crate::{
 const DEFAULT_LINGER: Duration = Duration::from_secs(1);
 
 /// Collects the processors and settings of an [`Executor`].
+///
+/// ```
+/// use std::time::Duration;
+/// use o11y_core::Record;
+/// use o11y_langfuse::{Executor, ExecutorBuilder, ProcessError, Processor};
+///
+/// struct Archive;
+///
+/// impl Processor for Archive {
+///     fn on_spans_end(&mut self, _spans: &[Record]) -> Result<(), ProcessError> {
+///         Ok(()) // a slow disk
+///     }
+/// }
+///
+/// let builder: ExecutorBuilder = Executor::builder()
+///     .processor(Archive)
+///     .queue_size(2_000)
+///     .queue_bytes(16 << 20)
+///     .batch_size(500)
+///     .linger(Duration::from_millis(200))
+///     .first_retry_after(Duration::from_millis(100))
+///     .max_attempts(5)
+///     .shutdown_timeout(Duration::from_secs(3));
+/// let executor = builder.spawn()?;
+/// # drop(executor);
+/// # Ok::<_, o11y_langfuse::ConfigError>(())
+/// ```
 #[must_use = "call `spawn`"]
 pub struct ExecutorBuilder {
     processors: Vec<Box<dyn Processor>>,

@@ -10,6 +10,31 @@ use crate::{lane::Figures, stats::Losses};
 /// handing one over. From there on each processor has its own account.
 ///
 /// Prints as one line, and one more for each processor.
+///
+/// ```
+/// use std::{sync::Arc, time::Duration};
+/// use o11y_core::{Context, EventBus, Record, Telemetry};
+/// use o11y_langfuse::{Executor, ExecutorStats, ProcessError, Processor, ProcessorStats};
+///
+/// struct Full;
+///
+/// impl Processor for Full {
+///     fn on_spans_end(&mut self, _spans: &[Record]) -> Result<(), ProcessError> {
+///         Err(ProcessError::permanent("the disk is full"))
+///     }
+/// }
+///
+/// let executor = Executor::builder().processor(Full).spawn()?;
+/// Telemetry::scoped(executor.sink(), EventBus::new()).run(|| Context::with_span("brew", |_span| ()));
+/// println!("{:?}", executor.flush(Duration::from_secs(5))); // what was lost, and why
+///
+/// let stats: ExecutorStats = executor.stats();
+/// assert!(stats.is_balanced());
+/// let full: &ProcessorStats = &stats.processors[0];
+/// assert_eq!((full.accepted, full.processed, full.lost.total()), (1, 0, 1));
+/// assert_eq!(stats.remaining(), 0);
+/// # Ok::<_, o11y_langfuse::ConfigError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct ExecutorStats {
