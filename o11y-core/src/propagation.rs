@@ -15,13 +15,13 @@ mod remote;
 mod traceparent;
 mod tracestate;
 
-#[cfg(feature = "otel")]
-pub(crate) use self::tracestate::checked as checked_tracestate;
 pub use self::{
     carrier::{Extractor, Injector},
     remote::Remote,
     traceparent::{ParseTraceParentError, TraceParent},
 };
+#[cfg(feature = "otel")]
+pub(crate) use self::{langfuse::is_claimed_in, tracestate::checked as checked_tracestate};
 
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
@@ -46,11 +46,17 @@ const BAGGAGE: &str = "baggage";
 /// | `langfuse_trace_name`, `langfuse_version`, `langfuse_environment` | name, version, environment |
 /// | `langfuse_tags` | the tags, joined by commas; one that contains a comma is left out |
 /// | `langfuse_metadata_<key>` | an entry of the metadata |
+/// | `langfuse_trace_id` | none: that the trace has its root in the caller's application |
 ///
 /// Text is left out where the SDKs would do so: if it is empty or longer than 200 characters, or
 /// no valid name of an environment. The release and whether the trace is public do not travel. Of
-/// what comes in, `langfuse_<key>` with another key is metadata too; `langfuse_trace_id`,
-/// `langfuse_prompt_*`, `langfuse_experiment_*` and the members of others are only passed on.
+/// what comes in, `langfuse_<key>` with another key is metadata too; `langfuse_prompt_*`,
+/// `langfuse_experiment_*` and the members of others are only passed on.
+///
+/// Inside a recorded span `langfuse_trace_id` is written with the id of the trace. The callee's
+/// first span is then no root of its own application
+/// ([`Record::is_app_root`](crate::Record::is_app_root)): what several services do for one request
+/// has one. A claim of another trace than the caller's says nothing.
 ///
 /// It is off by default, in both directions. Whoever is called learns who your users are, and
 /// whoever calls decides what is said of your traces: switch it on for services that you trust.
@@ -137,11 +143,19 @@ impl Propagation {
             return;
         }
         let mut header = baggage::Header::default();
+        let claimed = context.claimed_trace();
+        if let Some(trace_id) = claimed {
+            langfuse::write_claim(trace_id, &mut header);
+        }
         if let Some(attributes) = context.trace_attributes() {
             langfuse::write(attributes, &mut header);
         }
-        if let Some(passed_on) = remote.and_then(Remote::baggage) {
-            passed_on.split(',').for_each(|member| header.pass(member));
+        let passed_on = remote.and_then(Remote::baggage).unwrap_or_default();
+        for member in baggage::members(passed_on) {
+            // One that is left is of another trace.
+            if claimed.is_none() || !langfuse::is_claim(&member) {
+                header.pass(member.text);
+            }
         }
         if let Some(text) = header.finish() {
             carrier.set(BAGGAGE, text);
@@ -163,7 +177,10 @@ impl Propagation {
         {
             let mut attributes = TraceAttributes::new();
             for member in baggage::members(&header) {
-                if !langfuse::read(&member, &mut attributes) {
+                if parent.is_some_and(|parent| langfuse::claims(&member, parent.trace_id())) {
+                    let scope = Scope::below_app_root(context.scope.as_deref(), context.trace_id);
+                    context.scope = Some(scope);
+                } else if !langfuse::read(&member, &mut attributes) {
                     passed_on.pass(member.text);
                 }
             }

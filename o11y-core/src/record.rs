@@ -132,6 +132,16 @@ impl Record {
         self.parent_is_remote
     }
 
+    /// Whether the trace begins here for this application: the span around it is another process's,
+    /// and no caller said in its baggage that the trace has such a root already, see
+    /// [`Propagation`](crate::Propagation#baggage). A root that begins a trace is none of these.
+    #[must_use]
+    #[inline]
+    pub fn is_app_root(&self) -> bool {
+        self.parent_is_remote
+            && !(self.scope.as_deref()).is_some_and(|scope| scope.has_app_root(self.trace_id))
+    }
+
     /// What was done.
     #[must_use]
     pub fn name(&self) -> &str {

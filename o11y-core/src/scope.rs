@@ -26,11 +26,14 @@ pub(crate) struct Scope {
     caller: Option<Arc<Caller>>,
 }
 
-/// What other tracing systems said of the trace of a caller in another process.
+/// What came along with the trace of a caller in another process.
 #[derive(Debug)]
 struct Caller {
     trace_id: TraceId,
-    tracestate: Box<str>,
+    /// What other tracing systems said of it.
+    tracestate: Option<Box<str>>,
+    /// Whether the caller, or one before it, is where the trace begins for its application.
+    has_app_root: bool,
 }
 
 impl Scope {
@@ -48,16 +51,42 @@ impl Scope {
 
     /// What other tracing systems said of that trace.
     pub(crate) fn tracestate(&self, of: TraceId) -> Option<&str> {
-        let caller = self.caller.as_ref()?;
-        (caller.trace_id == of).then_some(&*caller.tracestate)
+        self.caller(of)?.tracestate.as_deref()
+    }
+
+    /// Whether a caller said that it is where that trace begins for its application.
+    pub(crate) fn has_app_root(&self, of: TraceId) -> bool {
+        self.caller(of).is_some_and(|caller| caller.has_app_root)
+    }
+
+    fn caller(&self, of: TraceId) -> Option<&Caller> {
+        let caller = self.caller.as_deref()?;
+        (caller.trace_id == of).then_some(caller)
     }
 
     /// `outer`, called with this `tracestate`.
     pub(crate) fn called_with(outer: Option<&Self>, trace_id: TraceId, state: &str) -> Arc<Self> {
+        let has_app_root = outer.is_some_and(|outer| outer.has_app_root(trace_id));
+        Self::called(outer, trace_id, Some(state.into()), has_app_root)
+    }
+
+    /// `outer`, called from below an application's root of that trace.
+    pub(crate) fn below_app_root(outer: Option<&Self>, trace_id: TraceId) -> Arc<Self> {
+        let state = outer.and_then(|outer| outer.tracestate(trace_id));
+        Self::called(outer, trace_id, state.map(Into::into), true)
+    }
+
+    fn called(
+        outer: Option<&Self>,
+        trace_id: TraceId,
+        tracestate: Option<Box<str>>,
+        has_app_root: bool,
+    ) -> Arc<Self> {
         Arc::new(Self {
             caller: Some(Arc::new(Caller {
                 trace_id,
-                tracestate: state.into(),
+                tracestate,
+                has_app_root,
             })),
             ..outer.cloned().unwrap_or_default()
         })

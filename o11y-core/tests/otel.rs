@@ -6,9 +6,10 @@ mod both;
 
 use std::{collections::HashMap, thread};
 
-use o11y_core::{Context, Observability, ObservationType, SpanSpec, TraceAttributes};
+use o11y_core::{Context, Observability, ObservationType, Propagation, SpanSpec, TraceAttributes};
 use opentelemetry::{
-    Context as OtelContext,
+    Context as OtelContext, KeyValue,
+    baggage::BaggageExt as _,
     context::FutureExt as _,
     trace::{
         SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState, Tracer as _,
@@ -133,6 +134,27 @@ fn the_attributes_around_are_kept_and_nothing_reaches_the_foreign_span() {
         assert_eq!(attributes.and_then(|known| known.get_user()), Some("gus"));
         context.run(|| assert!(!Context::annotate("k", 1)));
     });
+}
+
+#[test]
+fn an_application_root_that_opentelemetry_read_of_is_the_only_one() {
+    let both = Both::new();
+    let _ours = both.attach();
+    let called = remote(TraceFlags::SAMPLED, TraceState::NONE);
+    let trace = called.span().span_context().trace_id().to_string();
+    let is_root = |otel: &OtelContext| {
+        Context::from_otel(otel).run(|| {
+            let mut headers = HashMap::new();
+            let inner = Propagation::new().baggage(true);
+            inner.inject(&Context::current(), &mut headers);
+            !headers.contains_key("baggage")
+        })
+    };
+
+    let claim = |of: &str| called.with_baggage([KeyValue::new("langfuse_trace_id", of.to_owned())]);
+    assert!(is_root(&called));
+    assert!(is_root(&claim("12345678901234567890123456789012")));
+    assert!(!is_root(&claim(&trace)));
 }
 
 #[test]

@@ -88,6 +88,76 @@ fn only_the_first_span_below_a_caller_has_a_remote_parent() {
     assert!(!is_remote("inner"));
 }
 
+fn with_claim(of: &str) -> Remote {
+    let mut received = called();
+    received.insert("baggage".to_owned(), format!("a=1,langfuse_trace_id={of}"));
+    Propagation::new().baggage(true).extract(&received)
+}
+
+#[test]
+fn a_recorded_span_claims_its_trace_for_callees() {
+    memory();
+    let within = Propagation::new().baggage(true);
+
+    Context::with_span("ask", |span| {
+        let trace = span.context().trace_id().unwrap();
+        let claim = format!("langfuse_trace_id={trace}");
+
+        assert_eq!(injected(within, &Context::current())["baggage"], claim);
+        let without = injected(Propagation::new(), &Context::current());
+        assert!(!without.contains_key("baggage"));
+    });
+    assert!(injected(within, &Context::current()).is_empty());
+    let at_caller = within.extract(&called());
+    assert!(!injected(within, at_caller.context()).contains_key("baggage"));
+}
+
+#[test]
+fn below_a_claim_for_its_trace_no_span_is_an_application_root() {
+    memory();
+    let (ours, _) = IDS.split_once('-').unwrap();
+    let other = TraceId::random().to_string();
+    for (claim, name, is_root) in [
+        (ours, "claimed", false),
+        (&other, "claimed elsewhere", true),
+    ] {
+        let caller = with_claim(claim);
+        let trace = caller.context().trace_id().unwrap();
+
+        caller.context().run(|| {
+            Context::with_trace(TraceAttributes::new().user("gus"), || {
+                Context::with_span(name, |_span| {
+                    let mut onward = HashMap::new();
+                    caller.inject(&Context::current(), &mut onward);
+                    let expected = format!("langfuse_trace_id={ours},langfuse_user_id=gus,a=1");
+                    assert_eq!(onward["baggage"], expected);
+                });
+            });
+        });
+
+        memory().look(trace, name, |record| {
+            assert!(record.parent_is_remote());
+            assert_eq!(record.is_app_root(), is_root, "{name}");
+        });
+    }
+}
+
+#[test]
+fn a_claim_goes_through_a_service_that_does_not_record() {
+    let (ours, _) = IDS.split_once('-').unwrap();
+    let received = headers([
+        ("traceparent", &format!("00-{IDS}-00")),
+        ("tracestate", "congo=1"),
+        ("baggage", &format!("langfuse_trace_id={ours}")),
+    ]);
+    let caller = Propagation::new().baggage(true).extract(&received);
+
+    let mut onward = HashMap::new();
+    caller.inject(caller.context(), &mut onward);
+
+    assert_eq!(onward, received);
+}
+
 #[test]
 fn a_caller_that_does_not_record_is_obeyed() {
     memory();

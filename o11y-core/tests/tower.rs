@@ -101,6 +101,30 @@ async fn a_trace_goes_from_a_client_through_a_server_and_a_second_one() {
 }
 
 #[tokio::test]
+async fn the_first_span_of_a_service_is_its_root_unless_the_caller_has_one_already() {
+    let recording = Recording::new();
+    let menu = get(async || Context::with_span("read menu", |_span| "latte"));
+    let layer = ContinueTraceLayer::new()
+        .baggage(true)
+        .request_span(span_of);
+    let url = serve(&recording, layer, Router::new().route("/menu", menu)).await + "/menu";
+
+    for (baggage, is_root) in [(false, true), (true, false)] {
+        recording.clear();
+        let inject = InjectLayer::new().baggage(baggage);
+        let ask = async |_span: &mut Span| fetch(inject, &url).await;
+        recording.run(|| Context::with_span_async("ask", ask)).await;
+        until(&recording, "GET /menu").await;
+
+        let served = recording.named("GET /menu").remove(0);
+        assert!(served.parent_is_remote());
+        assert_eq!(served.is_app_root(), is_root);
+        assert!(!recording.named("read menu")[0].is_app_root());
+        assert!(!recording.named("ask")[0].is_app_root());
+    }
+}
+
+#[tokio::test]
 async fn without_being_asked_it_opens_no_span_and_the_handlers_spans_are_the_callers_children() {
     let recording = Recording::new();
     let menu = get(async || Context::with_span("read menu", |_span| "latte"));

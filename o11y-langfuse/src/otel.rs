@@ -11,7 +11,11 @@ use std::{
 };
 
 use o11y_core::{FlushError, Observability, Sink as _};
-use opentelemetry::{Context as OtelContext, KeyValue, trace::Span as _};
+use opentelemetry::{
+    Context as OtelContext, KeyValue,
+    baggage::BaggageExt as _,
+    trace::{Span as _, TraceContextExt as _},
+};
 use opentelemetry_sdk::{
     Resource as OtelResource,
     error::{OTelSdkError, OTelSdkResult},
@@ -155,8 +159,14 @@ impl AsyncSpanProcessor {
 
 impl SpanProcessor for AsyncSpanProcessor {
     fn on_start(&self, span: &mut OtelSpan, cx: &OtelContext) {
-        if self.core.is_some() && Observability::is_otel_in_call(cx) {
+        if self.core.is_none() {
+            return;
+        }
+        if Observability::is_otel_in_call(cx) {
             span.set_attribute(KeyValue::new(span::IN_CALL, true));
+        }
+        if is_below_app_root(cx) {
+            span.set_attribute(KeyValue::new(span::IS_APP_ROOT, false));
         }
     }
 
@@ -221,6 +231,13 @@ impl Drop for Core {
             Observability::otel_spans_arrive(false);
         }
     }
+}
+
+/// Whether the caller said in its baggage, as Langfuse's SDKs do, that the trace has a root already.
+fn is_below_app_root(called: &OtelContext) -> bool {
+    let parent = called.span().span_context().clone();
+    let claim = called.baggage().get("langfuse_trace_id");
+    parent.is_remote() && claim.is_some_and(|of| *of.as_str() == parent.trace_id().to_string())
 }
 
 /// In the words of the SDK.

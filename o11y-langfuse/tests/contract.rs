@@ -4,9 +4,11 @@
 //! Over real HTTP, through the receiver, which reads attributes as the server does.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+use std::collections::HashMap;
+
 use o11y_core::{
-    Context, Cost, Level, ObservationType, Span, SpanSpec, TraceAttributes, TraceParent, Usage,
-    Value, attributes, event, key,
+    Context, Cost, Level, ObservationType, Propagation, Span, SpanSpec, TraceAttributes,
+    TraceParent, Usage, Value, attributes, event, key,
 };
 use o11y_langfuse::local::{AttributeValue, Fault, Observation};
 use proptest::prelude::*;
@@ -578,6 +580,36 @@ fn the_first_span_below_another_process_is_the_root_of_this_application() {
         [("brew", false), ("handle", true), ("own root", false)]
     );
     assert!(seen[1].is_root());
+}
+
+#[test]
+fn of_several_services_on_one_request_the_first_is_the_application_root() {
+    let within = Propagation::new().baggage(true);
+    let seen = arrived(|| {
+        let mut headers = HashMap::new();
+        Context::with_span("ask", |_span| {
+            within.inject(&Context::current(), &mut headers)
+        });
+        let mut onward = HashMap::new();
+        within.extract(&headers).context().run(|| {
+            Context::with_span("answer", |_span| {
+                within.inject(&Context::current(), &mut onward)
+            });
+        });
+        let caller = within.extract(&onward).into_context();
+        caller.run(|| Context::with_span("look up", |_span| ()));
+    });
+
+    let roots: Vec<_> = seen
+        .iter()
+        .map(|one| (one.name.as_str(), one.app_root))
+        .collect();
+    // The first has no parent, which is root enough.
+    assert_eq!(
+        roots,
+        [("ask", false), ("answer", false), ("look up", false)]
+    );
+    assert!(seen[0].is_root());
 }
 
 #[test]

@@ -13,9 +13,11 @@ use std::{
 
 use o11y_langfuse::{AsyncSpanProcessor, Langfuse, LossReason, local::Fault};
 use opentelemetry::{
-    KeyValue,
+    Context, KeyValue,
+    baggage::BaggageExt as _,
     trace::{
-        SpanContext, SpanId, TraceFlags, TraceId, TraceState, Tracer as _, TracerProvider as _,
+        SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState, Tracer as _,
+        TracerProvider as _,
     },
 };
 use opentelemetry_sdk::{
@@ -34,6 +36,35 @@ fn a_span_leaves_by_itself_after_the_interval() {
 
     assert!(rig.receiver.wait_for_observations(1, LONG));
     assert_eq!(rig.receiver.observations()[0].name, "test span");
+}
+
+#[test]
+fn below_a_callers_claim_for_the_trace_no_span_is_an_application_root() {
+    let rig = Rig::new(|builder| builder);
+    let provider = SdkTracerProvider::builder()
+        .with_span_processor(rig.processor.clone())
+        .build();
+    let (trace, flags) = (TraceId::from(0xabc), TraceFlags::SAMPLED);
+    let caller = SpanContext::new(trace, SpanId::from(7), flags, true, TraceState::NONE);
+    let called = Context::new().with_remote_span_context(caller);
+
+    for (claim, is_root) in [
+        (None, true),
+        (Some(TraceId::from(1)), true),
+        (Some(trace), false),
+    ] {
+        let claim = claim.map(|of| KeyValue::new("langfuse_trace_id", of.to_string()));
+        let called = called.with_baggage(claim);
+        drop(
+            provider
+                .tracer("test")
+                .start_with_context("answer", &called),
+        );
+        rig.processor.force_flush().unwrap();
+
+        assert_eq!(rig.receiver.observations()[0].app_root, is_root);
+        rig.receiver.clear();
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 use opentelemetry::{
     Context as OtelContext,
+    baggage::BaggageExt as _,
     trace::{SpanContext, TraceContextExt as _, TraceFlags, TraceState},
 };
 
@@ -167,6 +168,8 @@ struct Foreign {
     span_id: SpanId,
     sampled: bool,
     is_remote: bool,
+    /// Whether the caller said that the trace has its application's root.
+    has_app_root: bool,
     /// What other systems said of the trace.
     state: Option<String>,
     /// The span of ours that was shown to OpenTelemetry here or further out.
@@ -179,11 +182,13 @@ impl Foreign {
         let span = otel.span();
         let point = span.span_context();
         let state = point.trace_state();
+        let trace_id = TraceId::from_bytes(point.trace_id().to_bytes())?;
         Some(Self {
-            trace_id: TraceId::from_bytes(point.trace_id().to_bytes())?,
+            trace_id,
             span_id: SpanId::from_bytes(point.span_id().to_bytes())?,
             sampled: point.is_sampled(),
             is_remote: point.is_remote(),
+            has_app_root: point.is_remote() && propagation::is_claimed_in(otel.baggage(), trace_id),
             state: (*state != TraceState::NONE).then(|| state.header()),
             below: otel.get().map(|shown: &Shown| shown.span_id),
         })
@@ -201,7 +206,7 @@ impl Foreign {
             .state
             .as_deref()
             .and_then(propagation::checked_tracestate);
-        let scope = match state {
+        let mut scope = match state {
             Some(state) => Some(Scope::called_with(
                 ours.scope.as_deref(),
                 self.trace_id,
@@ -209,6 +214,9 @@ impl Foreign {
             )),
             None => ours.scope.clone(),
         };
+        if self.has_app_root {
+            scope = Some(Scope::below_app_root(scope.as_deref(), self.trace_id));
+        }
         Context {
             trace_id: self.trace_id,
             span_id: self.span_id,

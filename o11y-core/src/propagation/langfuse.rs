@@ -6,6 +6,7 @@
 
 use super::baggage::{Header, Member};
 use crate::{
+    id::TraceId,
     limit::MAX_TRACE_TEXT_CHARS,
     scope::{TraceAttributes, is_environment},
 };
@@ -19,13 +20,13 @@ const NAME: &str = "langfuse_trace_name";
 const ENVIRONMENT: &str = "langfuse_environment";
 const METADATA: &str = "langfuse_metadata_";
 
-/// What the SDKs do not read as one of the above, and we neither: the claim that the trace has an
-/// application's root already, and the prompt or experiment that a call belongs to.
-const OTHERS: [&str; 3] = [
-    "langfuse_trace_id",
-    "langfuse_prompt_",
-    "langfuse_experiment_",
-];
+/// The claim that the trace of this id has an application's root already: callees make none of
+/// their first span.
+const CLAIM: &str = "langfuse_trace_id";
+
+/// What the SDKs do not read as trace attributes, and we neither: the claim, and the prompt or
+/// experiment that a call belongs to.
+const OTHERS: [&str; 3] = [CLAIM, "langfuse_prompt_", "langfuse_experiment_"];
 
 /// Adds what is said of a trace. What the SDKs would not take is left out, and so is a tag with a
 /// comma, which would arrive as two.
@@ -52,6 +53,28 @@ pub(super) fn write(attributes: &TraceAttributes, header: &mut Header) {
             header.put(METADATA, key, value);
         }
     }
+}
+
+/// Adds the claim for that trace.
+pub(super) fn write_claim(trace_id: TraceId, header: &mut Header) {
+    header.put(CLAIM, "", &trace_id.to_string());
+}
+
+/// Whether a member is a claim, whatever the trace.
+pub(super) fn is_claim(member: &Member<'_>) -> bool {
+    member.key() == CLAIM
+}
+
+/// Whether a member is the claim for that trace.
+pub(super) fn claims(member: &Member<'_>, trace_id: TraceId) -> bool {
+    is_claim(member) && member.value().parse() == Ok(trace_id)
+}
+
+/// Whether OpenTelemetry's baggage, which holds what its propagators have read, claims that trace.
+#[cfg(feature = "otel")]
+pub(crate) fn is_claimed_in(baggage: &opentelemetry::baggage::Baggage, trace_id: TraceId) -> bool {
+    let claim = baggage.get(CLAIM);
+    claim.is_some_and(|claimed| claimed.as_str().parse() == Ok(trace_id))
 }
 
 /// Takes a member into `attributes`, over what they said; false if it is not one of ours. What the

@@ -106,6 +106,19 @@ impl Context {
     pub(super) fn tracestate_of(&self, trace_id: TraceId) -> Option<&str> {
         self.scope.as_deref()?.tracestate(trace_id)
     }
+
+    /// The trace of which a callee is to know that it has its application's root here or further up.
+    pub(super) fn claimed_trace(&self) -> Option<TraceId> {
+        let trace_id = self.trace_id()?;
+        let is_ours = self.sampled && !self.remote;
+        (is_ours || self.has_app_root_above()).then_some(trace_id)
+    }
+
+    /// Whether a caller said that this trace has its application's root with it or above it.
+    pub(crate) fn has_app_root_above(&self) -> bool {
+        let scope = self.scope.as_deref();
+        scope.is_some_and(|scope| scope.has_app_root(self.trace_id))
+    }
 }
 
 /// A point as text.

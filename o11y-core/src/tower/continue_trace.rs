@@ -188,11 +188,16 @@ fn standing(caller: &Remote) -> Context {
             state,
         ));
     }
+    if point.has_app_root_above() {
+        let scope = Scope::below_app_root(here.scope.as_deref(), point.trace_id);
+        here.scope = Some(scope);
+    }
     Context {
         trace_id: point.trace_id,
         span_id: point.span_id,
         sampled: point.sampled,
-        mailbox: None,
+        remote: point.remote,
+        mailbox: point.mailbox.clone(),
         ..here
     }
 }

@@ -136,7 +136,7 @@ impl Pen<'_, '_, '_> {
         if self.seen.messages {
             self.messages();
         }
-        if record.parent_is_remote() {
+        if record.is_app_root() {
             self.attributes.truth("langfuse.internal.is_app_root", true);
         }
         if let Some(trace) = record.trace_attributes() {

@@ -20,6 +20,9 @@ mod value;
 /// Marks a span inside of a model call of ours, which bills what both of them count.
 pub(super) const IN_CALL: &str = "o11y.in_call";
 
+/// Whether the trace begins here for this application.
+pub(super) const IS_APP_ROOT: &str = "langfuse.internal.is_app_root";
+
 /// The record that says what `span` says; none if its ids are not valid.
 pub(super) fn record_of(span: SpanData, source: &Source) -> Option<Record> {
     let trace_id = TraceId::from_bytes(span.span_context.trace_id().to_bytes())?;
@@ -54,7 +57,7 @@ pub(super) fn record_of(span: SpanData, source: &Source) -> Option<Record> {
     content.put_into(&mut attributes);
     let builder = Record::builder(span.name, trace_id, span_id)
         .parent(SpanId::from_bytes(span.parent_span_id.to_bytes()))
-        .parent_is_remote(span.parent_span_is_remote || is_app_root)
+        .parent_is_remote(is_app_root.unwrap_or(span.parent_span_is_remote))
         .time(span.start_time, span.end_time)
         .observation(observation)
         .level(level)
@@ -78,7 +81,8 @@ struct Reading {
     level: Option<Level>,
     /// The model under a key that only counts where no other names one.
     model: Option<(String, Value)>,
-    is_app_root: bool,
+    /// If it was said.
+    is_app_root: Option<bool>,
     /// Nothing on it is to be billed.
     in_call: bool,
 }
@@ -101,7 +105,7 @@ impl Reading {
         }
         match name {
             "langfuse.observation.type" | "langfuse.internal.as_root" => {}
-            "langfuse.internal.is_app_root" => self.is_app_root = value.as_str() == "true",
+            IS_APP_ROOT => self.is_app_root = Some(value.as_str() == "true"),
             key::USAGE | key::COST if self.in_call => {
                 let name = format!("langfuse.observation.metadata.{name}");
                 self.attributes.set(name, value::of(value));
