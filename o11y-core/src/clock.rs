@@ -51,6 +51,16 @@ impl Ticks {
         Self(raw)
     }
 
+    /// The time from here to now, zero if it is yet to come.
+    pub(crate) fn elapsed(self) -> Duration {
+        match self.wall_nanos() {
+            Some(nanos) => {
+                Duration::from_nanos(unix_nanos(SystemTime::now()).saturating_sub(nanos))
+            }
+            None => Self::now().since(self),
+        }
+    }
+
     /// The time from `earlier` to here, zero if it is later.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         let nanos = match (self.wall_nanos(), earlier.wall_nanos()) {

@@ -223,6 +223,13 @@ impl Record {
         self.end.raw()
     }
 
+    /// How long ago it ended, whatever the wall clock did since; that of a span which was measured
+    /// elsewhere is all there is to go by.
+    #[must_use]
+    pub fn ended_ago(&self) -> Duration {
+        self.end.elapsed()
+    }
+
     /// How long it took.
     #[must_use]
     pub fn duration(&self) -> Duration {

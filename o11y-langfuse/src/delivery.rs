@@ -11,7 +11,7 @@ use crate::{
 const PAGE: &str = include_str!("../../docs/delivery.md");
 
 /// The rows of the table under a heading, without its head.
-fn rows(heading: &str) -> Vec<Vec<&'static str>> {
+pub(crate) fn rows(heading: &str) -> Vec<Vec<&'static str>> {
     let (_, rest) = PAGE.split_once(&format!("## {heading}\n")).unwrap();
     let (section, _) = rest.split_once("\n## ").unwrap_or((rest, ""));
     let lines = section.lines().filter(|line| line.starts_with('|')).skip(2);

@@ -40,6 +40,20 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Kinds of failures, as few as a metric may tell apart.
+    pub(crate) const CLASSES: [&str; 5] = ["no_answer", "429", "4xx", "5xx", "other_status"];
+
+    /// Its place among [`CLASSES`](Self::CLASSES).
+    pub(crate) fn class(self) -> usize {
+        match self {
+            Self::Status(429) => 1,
+            Self::Status(400..=499) => 2,
+            Self::Status(500..=599) => 3,
+            Self::Status(_) => 4,
+            _ => 0,
+        }
+    }
+
     /// What a reply says of it; none if it was a success.
     pub(crate) fn of(reply: &Reply) -> Option<Self> {
         match (&reply.answer, &reply.error) {
@@ -107,6 +121,23 @@ mod tests {
             nothing(ureq::Error::HostNotFound),
             Some(Failure::NameNotFound)
         );
+    }
+
+    #[test]
+    fn failures_are_of_few_classes() {
+        for (failure, class) in [
+            (Failure::TimedOut, "no_answer"),
+            (
+                Failure::Connection(io::ErrorKind::ConnectionReset),
+                "no_answer",
+            ),
+            (Failure::Status(307), "other_status"),
+            (Failure::Status(401), "4xx"),
+            (Failure::Status(429), "429"),
+            (Failure::Status(599), "5xx"),
+        ] {
+            assert_eq!(Failure::CLASSES[failure.class()], class);
+        }
     }
 
     #[test]

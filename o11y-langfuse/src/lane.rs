@@ -1,5 +1,7 @@
 //! One kind of item on its way to the server: its queue, its ledger, and when a batch is due.
 
+use std::time::Duration;
+
 use crate::{
     ledger::{Ledger, Requests},
     queue::{Item, Queue},
@@ -24,11 +26,14 @@ pub(crate) struct Figures {
     pub(crate) delivered: u64,
     pub(crate) lost: Losses,
     pub(crate) waiting: u64,
+    pub(crate) in_hand: u64,
     pub(crate) waiting_bytes: u64,
     pub(crate) most_queued: u64,
     pub(crate) most_bytes: u64,
     pub(crate) requests: Requests,
     pub(crate) masking_failures: u64,
+    pub(crate) lag: Option<Duration>,
+    pub(crate) longest_lag: Duration,
 }
 
 impl<T: Item> Lane<T> {
@@ -102,11 +107,14 @@ impl<T: Item> Lane<T> {
             delivered: entries.delivered,
             lost,
             waiting: self.queue.len() as u64 + entries.in_hand,
+            in_hand: entries.in_hand,
             waiting_bytes: self.queue.bytes() as u64,
             most_queued: self.queue.most_items() as u64,
             most_bytes: self.queue.most_bytes() as u64,
             requests: entries.requests,
             masking_failures: entries.masking_failures,
+            lag: entries.lag,
+            longest_lag: entries.longest_lag,
         }
     }
 

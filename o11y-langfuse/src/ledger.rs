@@ -5,7 +5,7 @@
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use crate::{
@@ -38,6 +38,9 @@ pub(crate) struct Entries {
     pub(crate) requests: Requests,
     /// Pieces of content that the program's mask could not deal with.
     pub(crate) masking_failures: u64,
+    /// How long the oldest item of the latest batch had waited.
+    pub(crate) lag: Option<Duration>,
+    pub(crate) longest_lag: Duration,
     /// Set when a shutdown gave up on the worker: what it reports later no longer counts.
     closed: bool,
 }
@@ -54,6 +57,12 @@ pub(crate) struct Requests {
     pub(crate) last_success: Option<SystemTime>,
     pub(crate) last_failure: Option<Failure>,
     pub(crate) failures_in_a_row: u64,
+    /// Those that failed, by [class](Failure::CLASSES).
+    pub(crate) failed: [u64; Failure::CLASSES.len()],
+    /// What all of them took together, and the longest one.
+    pub(crate) time: Duration,
+    pub(crate) longest: Duration,
+    pub(crate) latest: Option<Duration>,
 }
 
 impl Ledger {
@@ -87,8 +96,21 @@ impl Ledger {
         }
     }
 
-    /// A request was sent, and this came back.
-    pub(crate) fn note_request(&self, request: &Request<'_>, reply: &Reply, is_retry: bool) {
+    /// The oldest item of a batch, now taken to be sent, has waited for so long.
+    pub(crate) fn note_lag(&self, lag: Duration) {
+        let mut entries = self.open();
+        entries.lag = Some(lag);
+        entries.longest_lag = entries.longest_lag.max(lag);
+    }
+
+    /// A request was sent, and after so long this came back.
+    pub(crate) fn note_request(
+        &self,
+        request: &Request<'_>,
+        reply: &Reply,
+        is_retry: bool,
+        took: Duration,
+    ) {
         let now = SystemTime::now();
         let mut entries = self.open();
         let requests = &mut entries.requests;
@@ -96,15 +118,19 @@ impl Ledger {
         requests.retries += u64::from(is_retry);
         requests.bytes += request.plain_bytes as u64;
         requests.bytes_sent += request.bytes.len() as u64;
+        requests.time = requests.time.saturating_add(took);
+        requests.longest = requests.longest.max(took);
+        requests.latest = Some(took);
         requests.last_status = reply.answer.status().or(requests.last_status);
         match Failure::of(reply) {
             None => {
                 requests.last_success = Some(now);
                 requests.failures_in_a_row = 0;
             }
-            failure => {
-                requests.last_failure = failure;
+            Some(failure) => {
+                requests.last_failure = Some(failure);
                 requests.failures_in_a_row += 1;
+                requests.failed[failure.class()] += 1;
             }
         }
     }

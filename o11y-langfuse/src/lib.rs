@@ -66,6 +66,8 @@
 //! * **`local`**: an embedded receiver that speaks what Langfuse speaks, for examples without an
 //!   account and for tests: [`local`].
 //! * **`otel`**: `AsyncSpanProcessor`, for the spans of a program that uses OpenTelemetry's SDK.
+//! * **`metrics`**: `Telemetry::register_metrics`, which shows [`Stats`] as metrics of OpenTelemetry;
+//!   each of them is in `docs/delivery.md`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod announce;
@@ -97,6 +99,8 @@ pub mod local;
 #[cfg(test)]
 mod logged;
 mod mask;
+#[cfg(feature = "metrics")]
+mod metrics;
 #[cfg(feature = "otel")]
 mod otel;
 mod processor;

@@ -1,6 +1,9 @@
 //! The figures that anyone may read: what became of everything that was handed over.
 
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 pub use self::score::ScoreStats;
 use crate::{failure::Failure, lane::Figures};
@@ -158,7 +161,8 @@ impl fmt::Debug for Losses {
 /// Prints as one line, and scores, if there were any, at its end:
 ///
 /// ```text
-/// accepted 128 = delivered 120 + lost 3 (3 queue_full) + waiting 5; 2 requests, 1 retry
+/// accepted 128 = delivered 120 + lost 3 (3 queue_full) + waiting 5; 2 requests, 1 retry; \
+/// latest 38.2ms, longest 51.0ms; lag 4.1s, longest 5.0s
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -171,6 +175,8 @@ pub struct Stats {
     pub lost: Losses,
     /// Spans in the queue and in the batch in hand.
     pub waiting: u64,
+    /// Of these, the spans in the batch in hand.
+    pub in_hand: u64,
     /// Bytes of content that these hold: what
     /// [`queue_bytes`](crate::LangfuseBuilder::queue_bytes) bounds.
     pub waiting_bytes: u64,
@@ -183,6 +189,19 @@ pub struct Stats {
     pub requests: u64,
     /// Requests that repeated an earlier one.
     pub retries: u64,
+    /// The time that all requests took together, the failed ones included; the waits between them
+    /// are not.
+    pub request_time: Duration,
+    /// The time that the latest request took; none before the first.
+    pub last_request_time: Option<Duration>,
+    /// The time that the longest request took.
+    pub longest_request: Duration,
+    /// How long after its end the oldest span of the latest batch was taken to be sent for the first
+    /// time; none before the first. It grows with the interval, and while the server does not keep
+    /// up.
+    pub lag: Option<Duration>,
+    /// The longest lag of any batch.
+    pub longest_lag: Duration,
     /// Bytes of request bodies sent, before compression.
     pub bytes_before_gzip: u64,
     /// Bytes of request bodies sent, as they went over the wire.
@@ -200,8 +219,13 @@ pub struct Stats {
     /// Pieces of content that [`mask`](crate::LangfuseBuilder::mask) failed on and that were
     /// hidden.
     pub masking_failures: u64,
+    /// The failed requests by [class](Failure::CLASSES).
+    pub(crate) failed_by_class: FailedByClass,
     scores: ScoreStats,
 }
+
+/// Requests that failed, by [class](Failure::CLASSES).
+pub(crate) type FailedByClass = [u64; Failure::CLASSES.len()];
 
 impl Stats {
     pub(crate) fn new(spans: Figures, filtered: u64, scores: ScoreStats) -> Self {
@@ -210,22 +234,31 @@ impl Stats {
             delivered,
             lost,
             waiting,
+            in_hand,
             waiting_bytes,
             most_queued,
             most_bytes,
             requests,
             masking_failures,
+            lag,
+            longest_lag,
         } = spans;
         Self {
             accepted,
             delivered,
             lost,
             waiting,
+            in_hand,
             waiting_bytes,
             most_queued,
             most_waiting_bytes: most_bytes,
             requests: requests.count,
             retries: requests.retries,
+            request_time: requests.time,
+            last_request_time: requests.latest,
+            longest_request: requests.longest,
+            lag,
+            longest_lag,
             bytes_before_gzip: requests.bytes,
             bytes_sent: requests.bytes_sent,
             last_status: requests.last_status,
@@ -234,8 +267,15 @@ impl Stats {
             failures_in_a_row: requests.failures_in_a_row,
             filtered,
             masking_failures,
+            failed_by_class: requests.failed,
             scores,
         }
+    }
+
+    /// Requests that failed: without an answer, or with a status that is no 2xx.
+    #[must_use]
+    pub fn failed_requests(&self) -> u64 {
+        self.failed_by_class.iter().sum()
     }
 
     /// What became of the scores.
@@ -269,6 +309,16 @@ impl fmt::Display for Stats {
         let retries = plural(self.retries, "retry", "retries");
         write!(f, "; {requests}, {retries}")?;
         failing(f, self.failures_in_a_row, self.last_failure)?;
+        if let Some(latest) = self.last_request_time {
+            write!(
+                f,
+                "; latest {latest:.1?}, longest {:.1?}",
+                self.longest_request
+            )?;
+        }
+        if let Some(lag) = self.lag {
+            write!(f, "; lag {lag:.1?}, longest {:.1?}", self.longest_lag)?;
+        }
         if self.scores.accepted + self.scores.not_sampled > 0 {
             write!(f, "; scores: {}", self.scores)?;
         }
@@ -335,6 +385,23 @@ mod tests {
             stats.to_string(),
             "accepted 128 = delivered 120 + lost 3 (3 queue_full) + waiting 5; 2 requests, 1 retry"
         );
+    }
+
+    #[test]
+    fn the_line_says_how_long_requests_take_and_how_late_spans_leave() {
+        let stats = Stats {
+            requests: 2,
+            last_request_time: Some(Duration::from_micros(38_210)),
+            longest_request: Duration::from_millis(51),
+            lag: Some(Duration::from_millis(4_100)),
+            longest_lag: Duration::from_secs(5),
+            ..Stats::default()
+        };
+
+        let line = stats.to_string();
+
+        let times = "; latest 38.2ms, longest 51.0ms; lag 4.1s, longest 5.0s";
+        assert!(line.ends_with(times), "{line}");
     }
 
     #[test]

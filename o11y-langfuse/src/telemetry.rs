@@ -68,6 +68,8 @@ struct On {
     shutdown_timeout: Duration,
     #[cfg(feature = "otel")]
     resource: crate::encode::Resource,
+    #[cfg(feature = "metrics")]
+    meters: Arc<crate::metrics::Meters>,
 }
 
 impl Telemetry {
@@ -163,6 +165,8 @@ impl Telemetry {
                 shutdown_timeout: config.shutdown_timeout,
                 #[cfg(feature = "otel")]
                 resource: config.resource.clone(),
+                #[cfg(feature = "metrics")]
+                meters: crate::metrics::Meters::new(config),
             })),
         })
     }
@@ -326,6 +330,13 @@ impl Telemetry {
         }
     }
 
+    /// What metrics show of it; nothing while telemetry is off.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn meters(&self) -> Option<(&Arc<Exporter>, &Arc<crate::metrics::Meters>)> {
+        let on = self.on()?;
+        Some((&on.exporter, &on.meters))
+    }
+
     /// What a hook needs to deliver what waits, without keeping it alive; none while telemetry is off.
     pub(crate) fn drain(&self) -> Option<(Weak<Exporter>, Duration)> {
         let on = self.on()?;
@@ -367,6 +378,8 @@ impl Drop for Telemetry {
         if let Some(on) = self.on() {
             // Losses are in the log and in the figures; a destructor has nobody to tell.
             let _losses = self.shutdown(on.shutdown_timeout);
+            #[cfg(feature = "metrics")]
+            on.meters.keep(on.exporter.stats());
         }
     }
 }

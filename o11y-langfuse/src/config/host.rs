@@ -70,6 +70,17 @@ impl Host {
         format!("{}{path}", self.base)
     }
 
+    /// The server's name or address, and its port.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn server(&self) -> Option<(String, u16)> {
+        let uri: Uri = self.base.parse().ok()?;
+        let port = uri
+            .port_u16()
+            .unwrap_or(if self.encrypted { 443 } else { 80 });
+        let name = uri.host()?.trim_matches(['[', ']']);
+        Some((name.to_owned(), port))
+    }
+
     pub(crate) fn is_loopback(&self) -> bool {
         self.loopback
     }

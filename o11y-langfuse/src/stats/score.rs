@@ -1,8 +1,11 @@
 //! The figures of scores, beside those of spans.
 
-use std::{fmt, time::SystemTime};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
-use super::{Losses, plural};
+use super::{FailedByClass, Losses, plural};
 use crate::{failure::Failure, lane::Figures};
 
 /// What became of the scores handed to an exporter, at one moment: those heard as `score.create`
@@ -31,6 +34,8 @@ pub struct ScoreStats {
     pub requests: u64,
     /// Requests that repeated an earlier one, or a part of it.
     pub retries: u64,
+    /// The time that all requests took together, the failed ones included.
+    pub request_time: Duration,
     /// Bytes of request bodies sent, as they went over the wire.
     pub bytes_sent: u64,
     /// The HTTP status of the latest answer; none before the first.
@@ -41,6 +46,8 @@ pub struct ScoreStats {
     pub last_failure: Option<Failure>,
     /// Requests that failed since one has succeeded.
     pub failures_in_a_row: u64,
+    /// The failed requests by [class](Failure::CLASSES).
+    pub(crate) failed_by_class: FailedByClass,
 }
 
 impl ScoreStats {
@@ -50,10 +57,13 @@ impl ScoreStats {
             delivered,
             lost,
             waiting,
+            in_hand: _,
             waiting_bytes,
             most_queued,
             most_bytes: _,
             requests,
+            lag: _,
+            longest_lag: _,
             masking_failures: _, // nothing of a score is masked
         } = figures;
         Self {
@@ -66,12 +76,20 @@ impl ScoreStats {
             not_sampled,
             requests: requests.count,
             retries: requests.retries,
+            request_time: requests.time,
             bytes_sent: requests.bytes_sent,
             last_status: requests.last_status,
             last_success: requests.last_success,
             last_failure: requests.last_failure,
             failures_in_a_row: requests.failures_in_a_row,
+            failed_by_class: requests.failed,
         }
+    }
+
+    /// Requests that failed: without an answer, or with a status that is no 2xx.
+    #[must_use]
+    pub fn failed_requests(&self) -> u64 {
+        self.failed_by_class.iter().sum()
     }
 
     /// Whether the invariant holds, see there.

@@ -64,10 +64,12 @@ impl<T: Transport> Courier<T> {
             Some(ending) => ending.deadline,
             None => Instant::now() + self.timeout,
         };
+        let begin = Instant::now();
         let reply = self.transport.send(request, deadline);
+        let took = begin.elapsed();
         self.announcer.reply(&reply, &self.host);
         let status = reply.answer.status();
-        ledger.note_request(&request, &reply, is_retry);
+        ledger.note_request(&request, &reply, is_retry, took);
         self.keys = match status {
             Some(200..=299) => Some(Keys::Accepted),
             Some(401 | 403) => Some(Keys::Refused),

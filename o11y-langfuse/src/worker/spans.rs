@@ -91,15 +91,22 @@ impl Spans {
     fn fill(&mut self, lane: &Lane<Queued>) {
         let anchor = Anchor::now();
         let batch = &mut self.batch;
+        let mut lag = None;
         while batch.len() < self.cap && batch.bytes() < self.request_bytes {
             let Some(item) = lane.take() else {
                 break;
             };
             self.content += item.content_bytes();
             match item.into_record() {
-                Some(record) => batch.push(&record, &anchor),
+                Some(record) => {
+                    lag.get_or_insert_with(|| record.ended_ago()); // the first is the oldest
+                    batch.push(&record, &anchor);
+                }
                 None => lane.ledger.lose(LossReason::Unencodable, 1),
             }
+        }
+        if let Some(lag) = lag {
+            lane.ledger.note_lag(lag);
         }
         let failures = batch.take_masking_failures();
         lane.ledger.note_masking_failures(failures);
