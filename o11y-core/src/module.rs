@@ -52,6 +52,8 @@ pub struct Module {
     name: CompactString,
     class_len: usize,
     id: ModuleId,
+    /// What it promises; empty if that was not said.
+    signature: CompactString,
 }
 
 impl Module {
@@ -62,6 +64,7 @@ impl Module {
             class_len: name.len(),
             name,
             id: ModuleId(SpanId::random()),
+            signature: CompactString::const_new(""),
         }
     }
 
@@ -76,6 +79,25 @@ impl Module {
         self
     }
 
+    /// Names what it promises, such as the signature that a prompt is made from; an empty name is
+    /// none. Spans show it as `module.signature`, and events of a model call by their
+    /// [modules](crate::Event::modules).
+    ///
+    /// ```
+    /// use o11y_core::{Context, Module};
+    ///
+    /// let barista = Module::new("Predict").signature("OrderToDrink");
+    /// let signature = Context::with_module(barista, || {
+    ///     let here = Context::current();
+    ///     here.modules().and_then(|modules| modules.signature().map(str::to_owned))
+    /// });
+    /// assert_eq!(signature.as_deref(), Some("OrderToDrink"));
+    /// ```
+    pub fn signature(mut self, signature: impl Into<Cow<'static, str>>) -> Self {
+        self.signature = text(signature);
+        self
+    }
+
     /// What kind of module it is.
     #[must_use]
     pub fn class(&self) -> &str {
@@ -86,6 +108,12 @@ impl Module {
     #[must_use]
     pub fn get_label(&self) -> Option<&str> {
         self.name.get(self.class_len + 1..)
+    }
+
+    /// What [`signature`](Self::signature) was set to.
+    #[must_use]
+    pub fn get_signature(&self) -> Option<&str> {
+        (!self.signature.is_empty()).then_some(&*self.signature)
     }
 
     /// Class and label: `ResearchAgent/planner`, or the class alone.
@@ -198,6 +226,12 @@ impl Modules {
         &self.leaf
     }
 
+    /// The signature of the innermost one that has one.
+    #[must_use]
+    pub fn signature(&self) -> Option<&str> {
+        self.iter().rev().find_map(Module::get_signature)
+    }
+
     /// How many there are; never 0.
     #[must_use]
     pub fn depth(&self) -> usize {
@@ -274,5 +308,17 @@ mod tests {
         assert_eq!((around.depth(), modules.depth()), (1, 2));
         assert_eq!(around.root().id(), around.leaf().id());
         assert!(modules.contains(outer) && !around.contains(inner));
+    }
+
+    #[test]
+    fn the_signature_is_that_of_the_innermost_module_that_has_one() {
+        let around = Modules::nested(None, Module::new("Predict").signature("OrderToDrink"));
+        let within = Modules::nested(Some(&around), Module::new("Cache").signature(""));
+        let inside = Modules::nested(Some(&within), Module::new("Judge").signature("Taste"));
+
+        assert_eq!(around.signature(), Some("OrderToDrink"));
+        assert_eq!(within.leaf().get_signature(), None);
+        assert_eq!(within.signature(), Some("OrderToDrink"));
+        assert_eq!(inside.signature(), Some("Taste"));
     }
 }

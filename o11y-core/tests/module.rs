@@ -322,6 +322,31 @@ fn a_request_takes_the_place_of_the_outer_one_until_it_ends() {
 }
 
 #[test]
+fn the_tokens_of_a_call_are_told_with_the_signature_of_their_module() {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let writing = Arc::clone(&heard);
+    let _subscription = events().subscribe("lm.tokens", move |event: &Event| {
+        if event.attribute(key::REQUEST_MODEL).and_then(Value::as_str) == Some("signed") {
+            let signature = event.modules().and_then(|modules| modules.signature());
+            let signature = signature.map(str::to_owned);
+            writing.lock().unwrap().push(signature);
+        }
+    });
+    let call = || {
+        Context::generation_blocking(Generation::new("openai", "signed"), |call| {
+            call.set_usage(Usage::new().input(1));
+            anyhow::Ok(())
+        })
+    };
+
+    call().unwrap();
+    Context::with_module(Module::new("Predict").signature("OrderToDrink"), call).unwrap();
+
+    let signed = Some("OrderToDrink".to_owned());
+    assert_eq!(*heard.lock().unwrap(), [None, signed]);
+}
+
+#[test]
 fn the_end_of_a_call_tells_its_request_if_there_is_one() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let writing = Arc::clone(&heard);

@@ -20,6 +20,9 @@ use self::{resource::Resource, variable::Environment};
 mod resource;
 mod variable;
 
+/// Where the official SDKs look for the server: Python's, and last the older name of TypeScript's.
+const HOST: [&str; 3] = ["LANGFUSE_BASE_URL", "LANGFUSE_HOST", "LANGFUSE_BASEURL"];
+
 /// Where the official SDKs look for a release, in their order.
 const RELEASE: [&str; 11] = [
     "LANGFUSE_RELEASE",
@@ -75,7 +78,7 @@ fn read(environment: &Environment<'_>) -> Result<LangfuseBuilder, ConfigError> {
         check_key(key.name, &key.text)?;
         builder.secret_key = Some(key.text);
     }
-    if let Some(host) = environment.first(&["LANGFUSE_BASE_URL", "LANGFUSE_HOST"]) {
+    if let Some(host) = environment.first(&HOST) {
         Host::parse(host.name, &host.text)?;
         builder.host = Some(host.text);
     }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use o11y_core::{
-    Context, Cost, Level, ObservationType, Propagation, Span, SpanSpec, TraceAttributes,
+    Context, Cost, Level, Module, ObservationType, Propagation, Span, SpanSpec, TraceAttributes,
     TraceParent, Usage, Value, attributes, event, key,
 };
 use o11y_langfuse::local::{AttributeValue, Fault, Observation};
@@ -218,6 +218,39 @@ fn the_totals_of_an_agent_are_metadata_and_its_calls_are_billed() {
         metadata(&seen, key::USAGE),
         Some(r#"{"input":23,"output":5,"total":28}"#)
     );
+}
+
+#[test]
+fn a_turn_that_shows_the_sums_of_its_calls_is_billed_as_its_calls() {
+    let calls = [(23, 0.25), (40, 0.5)];
+    let seen = arrived(|| {
+        let turn = SpanSpec::new("turn").observation(ObservationType::Agent);
+        Context::with_span(turn, |turn| {
+            let (mut tokens, mut dollars) = (0, 0.0);
+            for (input, cost) in calls {
+                let call = SpanSpec::new("call").observation(ObservationType::Generation);
+                Context::with_span(call, |call| {
+                    call.set_usage(Usage::new().input(input));
+                    call.set_cost(Cost::usd(cost));
+                });
+                tokens += input;
+                dollars += cost;
+            }
+            turn.set_usage(Usage::new().input(tokens));
+            turn.set_cost(Cost::usd(dollars));
+        });
+    });
+
+    let billed: u64 = seen.iter().map(Observation::total_tokens).sum();
+    let costs: Vec<_> = seen.iter().filter_map(Observation::total_cost).collect();
+    assert_eq!(billed, 63);
+    assert_eq!(format!("{costs:?}"), "[0.25, 0.5]");
+    let turn = seen.iter().find(|one| one.name == "turn").unwrap();
+    assert_eq!(
+        metadata(turn, key::USAGE),
+        Some(r#"{"input":63,"total":63}"#)
+    );
+    assert_eq!(metadata(turn, key::COST), Some(r#"{"total":0.75}"#));
 }
 
 #[test]
@@ -437,6 +470,10 @@ fn keys_of_the_trace_set_on_a_span_say_nothing_of_the_trace() {
             ("tag.tags", "t"),
             ("langfuse.internal.as_root", "true"),
             ("langfuse.internal.is_app_root", "true"),
+            ("langfuse_user_id", "u"),
+            ("langfuse.observation.metadata.langfuse_session_id", "s"),
+            ("langfuse_tags", "t"),
+            ("ai.telemetry.metadata.userId", "u"),
         ],
     );
 
@@ -450,7 +487,8 @@ fn keys_of_the_trace_set_on_a_span_say_nothing_of_the_trace() {
     assert_eq!((seen.release.as_ref(), seen.version.as_ref()), (None, None));
     assert_eq!(seen.environment, "default");
     assert_eq!(metadata(&seen, "langfuse.trace.name"), Some("mine"));
-    assert_eq!(seen.metadata.len(), 13);
+    assert_eq!(metadata(&seen, "langfuse.session_id"), Some("s"));
+    assert_eq!(seen.metadata.len(), 17);
 }
 
 #[test]
@@ -666,6 +704,19 @@ fn a_redirect_is_not_followed_with_the_keys() {
 }
 
 #[test]
+fn a_module_says_what_it_promises() {
+    let seen = arrived(|| {
+        let barista = Module::new("Predict").signature("OrderToDrink");
+        Context::with_module(barista, || Context::with_span("predict", |_span| ()));
+    });
+
+    assert_eq!(
+        metadata(&seen[0], key::MODULE_SIGNATURE),
+        Some("OrderToDrink")
+    );
+}
+
+#[test]
 fn the_service_says_its_name_and_version() {
     let rig = Rig::new(|builder| builder.service_name("shop").service_version("1.2.3"));
 
@@ -736,6 +787,9 @@ fn any_key() -> impl Strategy<Value = String> {
             "langfuse.environment",
             "langfuse.internal.as_root",
             "langfuse.experiment.item.version",
+            "langfuse_user_id",
+            "langfuse_tags",
+            "ai.telemetry.metadata.tags",
         ])
         .prop_map(str::to_owned),
         "(gen_ai\\.|gen_ai\\.usage\\.|langfuse\\.|langfuse\\.observation\\.|llm\\.|ai\\.)?[a-z_.]{0,12}",
@@ -805,6 +859,7 @@ fn nothing_that_can_be_set_loses_an_observation_or_changes_what_is_billed() {
             prop_assert_eq!(seen.len(), 2);
             for one in &seen {
                 prop_assert!(one.legacy_losses.is_empty(), "{:?}", one.legacy_losses);
+                prop_assert!(one.user_id.is_none() && one.tags.is_empty());
             }
             prop_assert_eq!(seen[0].kind.as_str(), kind.as_str());
             if matches!(kind, ObservationType::Agent | ObservationType::Event) {

@@ -13,12 +13,16 @@ pub(super) const TRACE_METADATA: &str = "langfuse.trace.metadata.";
 const MAX_BYTES: usize = 500 * 1024;
 
 /// The name below the prefix. JavaScript, in which the server is written, takes `__proto__` for
-/// something else and forgets the value.
+/// something else and forgets the value. Three names the server takes for what they say of the
+/// trace, which is said by its attributes or not at all.
 #[inline]
 pub(super) fn name_of(key: &str) -> &str {
     match key {
         "" => "_",
         "__proto__" => "_proto_",
+        "langfuse_user_id" => "langfuse.user_id",
+        "langfuse_session_id" => "langfuse.session_id",
+        "langfuse_tags" => "langfuse.tags",
         key => key,
     }
 }

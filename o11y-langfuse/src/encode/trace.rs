@@ -1,6 +1,6 @@
 //! What a span inherits: the attributes of its trace, the modules and the request around it.
 
-use o11y_core::{Record, TraceAttributes, Value, ValueRef};
+use o11y_core::{Record, TraceAttributes, Value, ValueRef, key};
 
 use super::{
     attribute::AttributeWriter,
@@ -59,6 +59,9 @@ pub(super) fn write_place(attributes: &mut AttributeWriter<'_, '_>, record: &Rec
         put("module.root", ValueRef::Text(modules.root().name()));
         put("module.leaf", ValueRef::Text(modules.leaf().name()));
         put("module.ancestry", ValueRef::Text(modules.ancestry()));
+        if let Some(signature) = modules.signature() {
+            put(key::MODULE_SIGNATURE, ValueRef::Text(signature));
+        }
         put("module.depth", Value::from(modules.depth()).as_ref());
     }
     if let Some(id) = record.request_id() {

@@ -29,11 +29,130 @@ fn ours_wins_over_langfuse_which_wins_over_the_mirrored_one() {
     let hosts = [
         ("LANGFUSE_BASE_URL", "https://a.example"),
         ("LANGFUSE_HOST", "https://b.example"),
+        ("LANGFUSE_BASEURL", "https://c.example"),
     ];
+    for (skipped, (_, host)) in hosts.iter().enumerate() {
+        let read = builder(&hosts[skipped..]).unwrap();
+        assert_eq!(read.host.as_deref(), Some(*host));
+    }
+}
+
+#[test]
+fn the_first_of_several_variables_is_the_one_in_the_table() {
+    // The same setting under each name that a row lists, with a value of its own.
+    let told = |read: LangfuseBuilder| {
+        let counts = (read.queue_size, read.batch_size);
+        (
+            counts,
+            read.export_interval,
+            read.shutdown_timeout,
+            read.off,
+        )
+    };
+    for row in rows().iter().filter(|row| {
+        [
+            "on and off",
+            "queue size",
+            "export interval",
+            "batch size",
+            "shutdown time",
+        ]
+        .contains(&row[0])
+    }) {
+        let names: Vec<_> = row[1]
+            .split('`')
+            .filter(|part| part.contains('_'))
+            .collect();
+        assert!(names.len() > 1, "{row:?}");
+        for (place, name) in names.iter().enumerate() {
+            let value = |place: usize| match row[0] {
+                // What comes later would say the opposite.
+                "on and off" if names[place] == "LANGFUSE_TRACING_ENABLED" => "false".to_owned(),
+                "on and off" => "true".to_owned(),
+                _ => (place + 1).to_string(),
+            };
+            let alone = builder(&[(name, &value(place))]).unwrap();
+            let values: Vec<_> = (place..names.len()).map(value).collect();
+            let rest = names[place..].iter().zip(&values);
+            let all: Vec<_> = rest.map(|(name, value)| (*name, value.as_str())).collect();
+
+            let (alone, together) = (told(alone), told(builder(&all).unwrap()));
+            assert_eq!(alone, together, "{name}");
+            assert_ne!(alone, told(LangfuseBuilder::default()), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_table_states_every_default_as_it_is() {
+    let config = builder(&[]).unwrap().public_key("pk").secret_key("sk");
+    let config = config.build().unwrap();
+    let seconds = |time: Duration| time.as_secs_f64().to_string();
+    let is_none = |text: &Option<String>| text.as_ref().map_or("none", |_| "some").to_owned();
+    let captures = builder(&[]).unwrap().capture_content.unwrap_or(true);
+    let environment = match &config.resource.environment {
+        None => "the server's `default`".to_owned(),
+        Some(other) => other.clone(),
+    };
+    let actual = [
+        (
+            "on and off",
+            builder(&[]).unwrap().off.unwrap_or("on".to_owned()),
+        ),
+        ("keys", "off, said once".to_owned()),
+        ("host", format!("`{}`", config.host)),
+        ("queue size", config.queue_size.to_string()),
+        (
+            "export interval",
+            seconds(config.export_interval.unwrap_or_default()),
+        ),
+        (
+            "batch size",
+            format!("{}, and requests by bytes", config.batch_size.trigger()),
+        ),
+        ("shutdown time", seconds(config.shutdown_timeout)),
+        ("request time", seconds(config.timeout)),
+        (
+            "root certificates",
+            config
+                .roots
+                .map_or("Mozilla's, as compiled in", |_| "others")
+                .to_owned(),
+        ),
+        ("share of traces", config.sample_rate.to_string()),
+        (
+            "content",
+            if captures {
+                "input and output are sent"
+            } else {
+                "none"
+            }
+            .to_owned(),
+        ),
+        ("environment", environment),
+        ("release", is_none(&config.resource.release)),
+        ("service name", is_none(&config.resource.service_name)),
+        ("service version", is_none(&config.resource.service_version)),
+    ];
+
+    let stated: Vec<_> = rows()
+        .iter()
+        .map(|row| (row[0], row[3].to_owned()))
+        .collect();
+
+    assert_eq!(stated, actual);
+    assert_eq!(config.batch_size.cap(), usize::MAX); // by bytes
     assert_eq!(
-        builder(&hosts).unwrap().host.as_deref(),
-        Some("https://a.example")
+        builder(&[]).unwrap().missing_key(),
+        Some("LANGFUSE_PUBLIC_KEY")
     );
+}
+
+/// The rows of the table, without its head.
+fn rows() -> Vec<Vec<&'static str>> {
+    let (table, _) = include_str!("../env.md").split_once("\n\n").unwrap();
+    let cells = |row: &'static str| row.trim_matches('|').split('|').map(str::trim).collect();
+    table.lines().skip(2).map(cells).collect()
 }
 
 #[test]
@@ -298,12 +417,9 @@ fn exactly_the_documented_variables_are_looked_at() {
             |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
         text.contains('_') && text.bytes().all(is_allowed)
     };
-    let (table, _) = include_str!("../env.md").split_once("\n\n").unwrap();
-    let documented: std::collections::BTreeSet<_> = table
-        .lines()
-        .skip(2)
-        .filter_map(|row| row.split('|').nth(2))
-        .flat_map(|cell| cell.split('`'))
+    let documented: std::collections::BTreeSet<_> = rows()
+        .iter()
+        .flat_map(|row| row[1].split('`'))
         .filter(is_name)
         .map(str::to_owned)
         .collect();
