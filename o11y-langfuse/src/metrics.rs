@@ -49,8 +49,8 @@ impl Meters {
     }
 
     /// The exporter has ended with these figures.
-    pub(crate) fn keep(&self, last: Stats) {
-        _ = self.last.set(last); // there is one end
+    pub(crate) fn keep(&self, last: &Stats) {
+        _ = self.last.set(*last); // there is one end
     }
 }
 

@@ -97,8 +97,8 @@ impl Shared {
 
     pub(crate) fn stats(&self) -> Stats {
         let not_sampled = self.not_sampled.load(Ordering::Relaxed);
-        let scores = ScoreStats::new(self.scores.figures(), not_sampled);
+        let scores = ScoreStats::new(&self.scores.figures(), not_sampled);
         let filtered = self.filtered.load(Ordering::Relaxed); // a counter that guards nothing
-        Stats::new(self.spans.figures(), filtered, scores)
+        Stats::new(&self.spans.figures(), filtered, scores)
     }
 }

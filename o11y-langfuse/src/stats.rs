@@ -228,7 +228,7 @@ pub struct Stats {
 pub(crate) type FailedByClass = [u64; Failure::CLASSES.len()];
 
 impl Stats {
-    pub(crate) fn new(spans: Figures, filtered: u64, scores: ScoreStats) -> Self {
+    pub(crate) fn new(spans: &Figures, filtered: u64, scores: ScoreStats) -> Self {
         let Figures {
             accepted,
             delivered,
@@ -242,7 +242,7 @@ impl Stats {
             masking_failures,
             lag,
             longest_lag,
-        } = spans;
+        } = *spans;
         Self {
             accepted,
             delivered,

@@ -379,7 +379,7 @@ impl Drop for Telemetry {
             // Losses are in the log and in the figures; a destructor has nobody to tell.
             let _losses = self.shutdown(on.shutdown_timeout);
             #[cfg(feature = "metrics")]
-            on.meters.keep(on.exporter.stats());
+            on.meters.keep(&on.exporter.stats());
         }
     }
 }

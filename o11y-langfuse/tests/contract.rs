@@ -626,12 +626,12 @@ fn of_several_services_on_one_request_the_first_is_the_application_root() {
     let seen = arrived(|| {
         let mut headers = HashMap::new();
         Context::with_span("ask", |_span| {
-            within.inject(&Context::current(), &mut headers)
+            within.inject(&Context::current(), &mut headers);
         });
         let mut onward = HashMap::new();
         within.extract(&headers).context().run(|| {
             Context::with_span("answer", |_span| {
-                within.inject(&Context::current(), &mut onward)
+                within.inject(&Context::current(), &mut onward);
             });
         });
         let caller = within.extract(&onward).into_context();

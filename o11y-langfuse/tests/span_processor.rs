@@ -45,8 +45,8 @@ fn below_a_callers_claim_for_the_trace_no_span_is_an_application_root() {
         .with_span_processor(rig.processor.clone())
         .build();
     let (trace, flags) = (TraceId::from(0xabc), TraceFlags::SAMPLED);
-    let caller = SpanContext::new(trace, SpanId::from(7), flags, true, TraceState::NONE);
-    let called = Context::new().with_remote_span_context(caller);
+    let point = SpanContext::new(trace, SpanId::from(7), flags, true, TraceState::NONE);
+    let called = Context::new().with_remote_span_context(point);
 
     for (claim, is_root) in [
         (None, true),

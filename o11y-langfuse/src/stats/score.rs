@@ -51,7 +51,7 @@ pub struct ScoreStats {
 }
 
 impl ScoreStats {
-    pub(crate) fn new(figures: Figures, not_sampled: u64) -> Self {
+    pub(crate) fn new(figures: &Figures, not_sampled: u64) -> Self {
         let Figures {
             accepted,
             delivered,
@@ -65,7 +65,7 @@ impl ScoreStats {
             lag: _,
             longest_lag: _,
             masking_failures: _, // nothing of a score is masked
-        } = figures;
+        } = *figures;
         Self {
             accepted,
             delivered,
