@@ -45,7 +45,7 @@ const BAGGAGE: &str = "baggage";
 /// | `langfuse_user_id`, `langfuse_session_id` | user, session |
 /// | `langfuse_trace_name`, `langfuse_version`, `langfuse_environment` | name, version, environment |
 /// | `langfuse_tags` | the tags, joined by commas; one that contains a comma is left out |
-/// | `langfuse_metadata_<key>` | an entry of the metadata |
+/// | `langfuse_metadata_<key>` | an entry of the metadata; text in quotes, as JSON has it, is read without them |
 /// | `langfuse_trace_id` | none: that the trace has its root in the caller's application |
 ///
 /// Text is left out where the SDKs would do so: if it is empty or longer than 200 characters, or

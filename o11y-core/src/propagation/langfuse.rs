@@ -100,10 +100,19 @@ pub(super) fn read(member: &Member<'_>, attributes: &mut TraceAttributes) -> boo
         ENVIRONMENT | METADATA => known,
         _ => {
             let key = key.strip_prefix(METADATA).unwrap_or(suffix);
-            known.metadata(key.to_owned(), value)
+            known.metadata(key.to_owned(), unquoted(value))
         }
     };
     true
+}
+
+/// The text of a JSON string, which is what Python's SDK puts into the baggage from version 5 on,
+/// or else `value` as it is.
+fn unquoted(value: String) -> String {
+    match value.as_bytes() {
+        [b'"', .., b'"'] => serde_json::from_str(&value).unwrap_or(value),
+        _ => value,
+    }
 }
 
 /// The tags of a list joined by commas, or of a list as Python shows it, which is what its SDK
@@ -220,6 +229,23 @@ mod tests {
                 "LANGFUSE_USER_ID"
             ]
         );
+    }
+
+    #[test]
+    fn metadata_is_read_as_each_version_of_the_sdks_writes_it() {
+        for (value, read) in [
+            ("7", "7"),
+            ("%227%22", "7"),
+            ("%22two%5Cnlines%22", "two\nlines"),
+            ("%7B%22a%22%3A1%7D", r#"{"a":1}"#),
+            ("%22open", "\"open"),
+            ("%22a%22b%22", "\"a\"b\""),
+            ("%22", "\""),
+        ] {
+            let (attributes, _) = taken(&format!("langfuse_metadata_k={value}"));
+            let entries: Vec<_> = attributes.metadata_entries().collect();
+            assert_eq!(entries, [("k", read)], "{value}");
+        }
     }
 
     #[test]
