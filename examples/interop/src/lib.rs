@@ -123,3 +123,20 @@ pub fn every(
     }
     Ok(())
 }
+
+/// The file of that name with what a model is to answer.
+pub fn fixtures(name: &str) -> String {
+    format!("{}/fixtures/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Starts `aimock`, and returns its address as `OPENAI_BASE_URL` would have it.
+pub fn llmock(fixtures: &str) -> anyhow::Result<(Process, String)> {
+    let port = free_port()?;
+    let mut command = Command::new(needed("LLMOCK")?);
+    command
+        .args(["--strict", "--validate-on-load", "--log-level", "silent"])
+        .args(["--port", &port.to_string(), "--fixtures", fixtures]);
+    let mut model = Process::start(&mut command)?;
+    model.listens(port)?;
+    Ok((model, format!("http://127.0.0.1:{port}/v1")))
+}
