@@ -77,6 +77,7 @@ pub fn free_port() -> io::Result<u16> {
 }
 
 /// Where something is that this program needs, from the environment.
+#[expect(clippy::disallowed_methods, reason = "meant for the libraries")]
 pub fn needed(variable: &str) -> anyhow::Result<String> {
     env::var(variable).with_context(|| format!("{variable} is not set: run .ci/interop"))
 }

@@ -184,7 +184,7 @@ async fn fork(direct: String, gateway: String) -> anyhow::Result<String> {
 fn gateway_is_away() -> anyhow::Result<()> {
     let receiver = Receiver::start()?;
     let gateway = Gateway::before(&receiver)?;
-    let telemetry = exporter(&receiver, gateway.url()).spawn()?;
+    let telemetry = exporter(&receiver, gateway.url()).gzip(true).spawn()?;
 
     let (_gateway, ()) = gateway.away(|| {
         spans();
@@ -209,7 +209,7 @@ fn gateway_is_away() -> anyhow::Result<()> {
 fn langfuse_is_away() -> anyhow::Result<()> {
     let receiver = Receiver::start()?;
     let gateway = Gateway::before(&receiver)?;
-    let telemetry = exporter(&receiver, gateway.url()).spawn()?;
+    let telemetry = exporter(&receiver, gateway.url()).gzip(true).spawn()?;
     receiver.always(Fault::Status(503));
 
     spans();
@@ -230,7 +230,7 @@ fn langfuse_is_away() -> anyhow::Result<()> {
 fn gateway_ends() -> anyhow::Result<()> {
     let receiver = Receiver::start()?;
     let gateway = Gateway::before(&receiver)?;
-    let telemetry = exporter(&receiver, gateway.url()).spawn()?;
+    let telemetry = exporter(&receiver, gateway.url()).gzip(true).spawn()?;
     receiver.always(Fault::Status(503));
 
     spans();
