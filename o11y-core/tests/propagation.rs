@@ -79,7 +79,7 @@ fn only_the_first_span_below_a_caller_has_a_remote_parent() {
         });
     });
 
-    let is_remote = |name| memory().look(trace, name, Record::parent_is_remote);
+    let is_remote = |name| memory().look(trace, name, o11y_core::Record::parent_is_remote);
     assert!(
         ["first here", "held by hand", "with a user"]
             .into_iter()
