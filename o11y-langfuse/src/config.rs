@@ -8,6 +8,9 @@ use crate::{encode::Resource, filter::Filter, mask::Privacy, roots::Roots};
 
 pub use self::host::Host;
 
+#[cfg(feature = "otlp")]
+pub(crate) use self::host::is_loopback;
+
 pub(crate) mod check;
 mod host;
 

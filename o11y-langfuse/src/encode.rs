@@ -6,7 +6,6 @@ use o11y_core::{Anchor, Record};
 
 use self::{
     attribute::AttributeWriter,
-    redact::Redactor,
     wire::{LENGTH_BYTES, Writer, padded_length},
 };
 use crate::mask::Privacy;
@@ -23,7 +22,9 @@ mod tokens;
 mod trace;
 mod wire;
 
-pub(crate) use self::name::environment;
+#[cfg(feature = "otlp")]
+pub(crate) use self::metadata::METADATA;
+pub(crate) use self::{name::environment, redact::Redactor};
 
 /// Fields of the request, from the OTLP definition 1.5.
 const RESOURCE_SPANS: u32 = 1;
@@ -36,7 +37,7 @@ const SCOPE_VERSION: u32 = 2;
 const SPANS: u32 = 2;
 
 /// Not `langfuse-sdk`: under that name the server would throw away what it does not know.
-const SCOPE_NAME_TEXT: &str = "o11y-langfuse";
+pub(crate) const SCOPE_NAME_TEXT: &str = "o11y-langfuse";
 
 /// What is said of the process, with every span. The server copies it into the metadata of each
 /// observation, so it is kept small.
@@ -141,6 +142,12 @@ impl Batch {
     /// The bytes of a request over all of them.
     pub(crate) fn bytes(&self) -> usize {
         self.buffer.len()
+    }
+
+    /// The bytes of one span, without what stands before it in a request.
+    #[cfg(feature = "otlp")]
+    pub(crate) fn span(&self, index: usize) -> &[u8] {
+        &self.buffer[self.start(index) + 1 + LENGTH_BYTES..self.ends[index]]
     }
 
     /// Where to divide some spans so that both parts have about as many bytes and neither is empty.

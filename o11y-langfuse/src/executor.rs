@@ -11,6 +11,8 @@ use std::{
 use crossbeam_channel::unbounded;
 use o11y_core::{FlushError, Observability, Sink};
 
+#[cfg(feature = "otel")]
+pub use self::otel::ExecutorSpanProcessor;
 use self::{
     book::Books,
     builder::Settings,
@@ -32,9 +34,13 @@ mod builder;
 mod guard;
 mod intake;
 mod order;
+#[cfg(feature = "otel")]
+mod otel;
+mod part;
 mod shared;
 mod station;
 mod stats;
+mod taken;
 mod worker;
 
 #[cfg(test)]

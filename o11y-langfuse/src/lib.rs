@@ -103,6 +103,8 @@ mod mask;
 mod metrics;
 #[cfg(feature = "otel")]
 mod otel;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod processor;
 mod queue;
 mod queued;
@@ -119,9 +121,9 @@ mod verdict;
 mod wake;
 mod worker;
 
-#[cfg(feature = "otel")]
-#[cfg_attr(docsrs, doc(cfg(feature = "otel")))]
-pub use self::otel::AsyncSpanProcessor;
+#[cfg(feature = "otlp")]
+#[cfg_attr(docsrs, doc(cfg(feature = "otlp")))]
+pub use self::otlp::{BlockingHttpClient, Names, SdkExporter};
 pub use self::{
     api::Project,
     builder::{Langfuse, LangfuseBuilder},
@@ -135,3 +137,6 @@ pub use self::{
     stats::{LossReason, Losses, ScoreStats, Stats},
     telemetry::Telemetry,
 };
+#[cfg(feature = "otel")]
+#[cfg_attr(docsrs, doc(cfg(feature = "otel")))]
+pub use self::{executor::ExecutorSpanProcessor, otel::AsyncSpanProcessor};

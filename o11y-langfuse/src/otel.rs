@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use o11y_core::{FlushError, Observability, Sink as _};
+use o11y_core::{FlushError, Observability, Record, Sink as _};
 use opentelemetry::{
     Context as OtelContext, KeyValue,
     baggage::BaggageExt as _,
@@ -22,8 +22,11 @@ use opentelemetry_sdk::{
     trace::{Span as OtelSpan, SpanData, SpanProcessor},
 };
 
-pub(crate) use self::foreign::Foreign;
-use self::source::Source;
+pub(crate) use self::{
+    foreign::{Foreign, content_bytes},
+    span::IN_CALL,
+};
+use self::{source::Source, span::record_of};
 use crate::{
     builder::LangfuseBuilder,
     config::Config,
@@ -162,9 +165,7 @@ impl SpanProcessor for AsyncSpanProcessor {
         if self.core.is_none() {
             return;
         }
-        if Observability::is_otel_in_call(cx) {
-            span.set_attribute(KeyValue::new(span::IN_CALL, true));
-        }
+        mark_in_call(span, cx);
         if is_below_app_root(cx) {
             span.set_attribute(KeyValue::new(span::IS_APP_ROOT, false));
         }
@@ -240,8 +241,29 @@ fn is_below_app_root(called: &OtelContext) -> bool {
     parent.is_remote() && claim.is_some_and(|of| *of.as_str() == parent.trace_id().to_string())
 }
 
+/// Marks a span that starts inside of a model call of ours.
+pub(crate) fn mark_in_call(span: &mut OtelSpan, cx: &OtelContext) {
+    if Observability::is_otel_in_call(cx) {
+        span.set_attribute(KeyValue::new(IN_CALL, true));
+    }
+}
+
+/// The records that say what spans of one resource say, for whoever makes nothing of spans of the
+/// SDK. Their ids are valid.
+pub(crate) fn records_of(spans: &[SpanData], resource: &OtelResource) -> Vec<Record> {
+    let source = Source::new(resource, &Resource::default());
+    let records = spans.iter().map(|span| record_of(span.clone(), &source));
+    records.flatten().collect()
+}
+
+/// The record of a span whose resource is told elsewhere.
+#[cfg(feature = "otlp")]
+pub(crate) fn bare_record_of(span: SpanData) -> Option<Record> {
+    record_of(span, &Source::default())
+}
+
 /// In the words of the SDK.
-fn told(error: FlushError) -> OTelSdkError {
+pub(crate) fn told(error: FlushError) -> OTelSdkError {
     match error {
         FlushError::Timeout { timeout, .. } => OTelSdkError::Timeout(timeout),
         other => OTelSdkError::InternalFailure(other.to_string()),

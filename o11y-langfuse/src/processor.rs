@@ -3,6 +3,8 @@
 use std::{error::Error, fmt, time::Duration};
 
 use o11y_core::Record;
+#[cfg(feature = "otel")]
+use opentelemetry_sdk::{Resource, trace::SpanData};
 
 /// A destination for spans: a file, a database, a service of one's own.
 ///
@@ -76,6 +78,24 @@ pub trait Processor: Send + 'static {
     ///
     /// A [`ProcessError`] is the verdict on records that were not processed.
     fn on_spans_end(&mut self, spans: &[Record]) -> Result<(), ProcessError>;
+
+    /// Spans of OpenTelemetry's SDK have ended, all from one resource: they come by
+    /// [`Executor::span_processor`](crate::Executor::span_processor). Defaults to giving
+    /// [`on_spans_end`](Self::on_spans_end) the records that say the same, as Langfuse would be sent
+    /// them. Feature `otel`.
+    ///
+    /// # Errors
+    ///
+    /// A [`ProcessError`] is the verdict on spans that were not processed.
+    #[cfg(feature = "otel")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "otel")))]
+    fn on_otel_spans_end(
+        &mut self,
+        spans: &[SpanData],
+        resource: &Resource,
+    ) -> Result<(), ProcessError> {
+        self.on_spans_end(&crate::otel::records_of(spans, resource))
+    }
 
     /// Writes out what the processor itself holds back; everything from before the flush has been
     /// given to it. `timeout` is how long somebody waits for it.

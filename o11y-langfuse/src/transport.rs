@@ -161,6 +161,11 @@ impl HttpTransport {
 
 /// An agent whose every step ends within `timeout`.
 pub(crate) fn agent(host: &Host, timeout: Duration, roots: Option<&Roots>) -> Agent {
+    agent_to(host.is_loopback(), timeout, roots)
+}
+
+/// The same, to this machine or any other.
+pub(crate) fn agent_to(is_loopback: bool, timeout: Duration, roots: Option<&Roots>) -> Agent {
     let mut config = Agent::config_builder()
         .http_status_as_error(false)
         .timeout_global(Some(timeout))
@@ -176,7 +181,7 @@ pub(crate) fn agent(host: &Host, timeout: Duration, roots: Option<&Roots>) -> Ag
         let tls = TlsConfig::builder().root_certs(roots.certificates());
         config = config.tls_config(tls.build());
     }
-    if host.is_loopback() {
+    if is_loopback {
         // A proxy for the world outside has no way to this machine's own loopback.
         config = config.proxy(None);
     }

@@ -91,7 +91,8 @@ impl Host {
     }
 }
 
-fn is_loopback(server: &str) -> bool {
+/// Whether a host name or address, as it stands in a URL, is this machine.
+pub(crate) fn is_loopback(server: &str) -> bool {
     let address = server.trim_start_matches('[').trim_end_matches(']');
     server.eq_ignore_ascii_case("localhost")
         || address

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// The prefix of an observation's metadata.
-pub(super) const METADATA: &str = "langfuse.observation.metadata.";
+pub(crate) const METADATA: &str = "langfuse.observation.metadata.";
 
 /// The prefix of a trace's.
 pub(super) const TRACE_METADATA: &str = "langfuse.trace.metadata.";

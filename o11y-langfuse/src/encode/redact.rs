@@ -7,13 +7,13 @@ use crate::mask::{Content, FAILED, Privacy};
 
 /// Looks at every piece of content before it is written.
 #[derive(Debug)]
-pub(super) struct Redactor {
+pub(crate) struct Redactor {
     privacy: Privacy,
     failures: u64,
 }
 
 impl Redactor {
-    pub(super) fn new(privacy: Privacy) -> Self {
+    pub(crate) fn new(privacy: Privacy) -> Self {
         Self {
             privacy,
             failures: 0,
@@ -21,24 +21,24 @@ impl Redactor {
     }
 
     /// Whether an attribute of this key is left out, because content is not captured.
-    pub(super) fn hides(&self, key: &str) -> bool {
+    pub(crate) fn hides(&self, key: &str) -> bool {
         !self.privacy.captures_content && is_content(key)
     }
 
     /// Whether input and output are sent.
-    pub(super) fn captures_content(&self) -> bool {
+    pub(crate) fn captures_content(&self) -> bool {
         self.privacy.captures_content
     }
 
     /// What to send in place of content; none if it is to be sent as it is.
     #[inline]
-    pub(super) fn change(&mut self, key: &str, value: ValueRef<'_>) -> Option<String> {
+    pub(crate) fn change(&mut self, key: &str, value: ValueRef<'_>) -> Option<String> {
         self.change_below("", key, value)
     }
 
     /// The same for an attribute whose key has a prefix.
     #[inline]
-    pub(super) fn change_below(
+    pub(crate) fn change_below(
         &mut self,
         prefix: &str,
         key: &str,

@@ -1,49 +1,8 @@
 //! What one processor has still before it: batches in order, bounded, the oldest pushed out.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::collections::VecDeque;
 
-use o11y_core::Record;
-
-/// Which of a processor's methods takes a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Start,
-    End,
-}
-
-/// The starts or the ends of a batch, or what is left of them. All processors share the records.
-#[derive(Debug, Clone)]
-pub(super) struct Part {
-    /// Batches are numbered as they are taken from the queue.
-    pub(super) batch: u64,
-    pub(super) kind: Kind,
-    records: Arc<[Record]>,
-    /// Those before this one are through.
-    from: usize,
-    /// How often it was given since the last progress.
-    pub(super) attempts: u32,
-}
-
-impl Part {
-    pub(super) fn new(batch: u64, kind: Kind, records: Vec<Record>) -> Self {
-        Self {
-            batch,
-            kind,
-            records: records.into(),
-            from: 0,
-            attempts: 0,
-        }
-    }
-
-    pub(super) fn records(&self) -> &[Record] {
-        self.records.get(self.from..).unwrap_or_default()
-    }
-
-    /// Of content.
-    pub(super) fn bytes(&self) -> usize {
-        content(self.records())
-    }
-}
+use super::part::Part;
 
 /// Bounded by the number of records and by the bytes of their content. Whatever was pushed out of
 /// a part is freed when its part is through, so there is up to a batch more.
@@ -71,7 +30,7 @@ impl Backlog {
     /// none of the newest batch. Returns how many.
     pub(super) fn push(&mut self, part: Part) -> u64 {
         let newest = part.batch;
-        self.records += part.records().len();
+        self.records += part.len();
         self.bytes += part.bytes();
         self.parts.push_back(part);
         let mut pushed_out = 0;
@@ -111,11 +70,10 @@ impl Backlog {
         let Some(part) = self.parts.front_mut() else {
             return;
         };
-        let passed = &part.records()[..count.min(part.records().len())];
-        self.records -= passed.len();
-        self.bytes -= content(passed);
-        part.from += passed.len();
-        if part.records().is_empty() {
+        let (passed, bytes) = part.pass(count);
+        self.records -= passed;
+        self.bytes -= bytes;
+        if part.len() == 0 {
             self.parts.pop_front();
         }
     }
@@ -140,15 +98,11 @@ impl Backlog {
     }
 }
 
-fn content(records: &[Record]) -> usize {
-    records.iter().map(Record::content_bytes).sum()
-}
-
 #[cfg(test)]
 mod tests {
-    use o11y_core::{Context, SpanSpec};
+    use o11y_core::{Context, Record, SpanSpec};
 
-    use super::*;
+    use super::{super::part::Kind, *};
     use crate::captured::captured;
 
     fn part(batch: u64, names: &[&'static str]) -> Part {

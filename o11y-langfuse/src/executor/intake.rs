@@ -10,6 +10,8 @@ use std::{
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use o11y_core::{Ended, FlushError, Record, Sink};
 
+#[cfg(feature = "otel")]
+use super::otel::OtelSpan;
 use super::{
     order::{Ending, Failures, Order, Ticket},
     shared::Shared,
@@ -27,15 +29,24 @@ thread_local! {
 
 /// What waits in the queue: one span may be there twice.
 #[derive(Debug)]
+#[cfg_attr(
+    feature = "otel",
+    expect(clippy::large_enum_variant, reason = "records are moved, never boxed")
+)]
 pub(super) enum Item {
     Start(Record),
     End(Record),
+    /// The end of a span of OpenTelemetry's SDK.
+    #[cfg(feature = "otel")]
+    Otel(Box<OtelSpan>),
 }
 
 impl queue::Item for Item {
     fn content_bytes(&self) -> usize {
         match self {
             Self::Start(record) | Self::End(record) => record.content_bytes(),
+            #[cfg(feature = "otel")]
+            Self::Otel(span) => span.content_bytes(),
         }
     }
 }
@@ -69,6 +80,26 @@ impl Intake {
 
     pub(super) fn stats(&self) -> ExecutorStats {
         self.shared.stats()
+    }
+
+    /// Takes the end of a span of OpenTelemetry's SDK.
+    #[cfg(feature = "otel")]
+    pub(super) fn take(&self, span: Box<OtelSpan>) {
+        if !IS_WORKER.get() {
+            self.hand_over(Item::Otel(span));
+        }
+    }
+
+    /// Counts a span that comes after the end of whoever hands it over.
+    #[cfg(feature = "otel")]
+    pub(super) fn turn_away(&self) {
+        self.shared.lane.queue.turn_away();
+    }
+
+    /// Counts a span that no processor could make anything of.
+    #[cfg(feature = "otel")]
+    pub(super) fn lose(&self, reason: LossReason) {
+        self.shared.lane.lose_at_once(reason);
     }
 
     fn hand_over(&self, item: Item) {

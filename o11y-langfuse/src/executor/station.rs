@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use o11y_core::FlushError;
 
 use super::{
-    backlog::{Backlog, Kind, Part},
+    backlog::Backlog,
     book::{Books, Outcome},
     builder::Settings,
     guard::guarded,
+    part::Part,
 };
 use crate::{
     processor::{ProcessError, Processor, Verdict},
@@ -67,8 +68,8 @@ impl Station {
 
     /// Puts the part behind all others, unless it is not wanted.
     pub(super) fn accept(&mut self, part: &Part, books: &Books) {
-        let count = part.records().len();
-        if count == 0 || part.kind == Kind::Start && !self.wants_starts {
+        let count = part.len();
+        if count == 0 || part.is_of_starts() && !self.wants_starts {
             return;
         }
         let pushed_out = self.backlog.push(part.clone());
@@ -109,12 +110,8 @@ impl Station {
         let Some(part) = self.backlog.front() else {
             return false;
         };
-        let records = part.records();
-        let count = records.len();
-        let result = guarded(|| match part.kind {
-            Kind::Start => processor.on_spans_start(records),
-            Kind::End => processor.on_spans_end(records),
-        });
+        let count = part.len();
+        let result = guarded(|| part.give_to(processor.as_mut()));
         let mut outcome = Outcome {
             is_retry: attempts > 0,
             ..Outcome::default()

@@ -7,13 +7,8 @@ use std::{
 };
 
 use super::{
-    backlog::{Kind, Part},
-    builder::Settings,
-    guard::guarded,
-    intake::Item,
-    order::Orders,
-    shared::Shared,
-    station::Station,
+    builder::Settings, guard::guarded, order::Orders, part::Part, shared::Shared, station::Station,
+    taken::Taken,
 };
 use crate::{
     retry::Backoff,
@@ -25,8 +20,8 @@ use crate::{
 /// While a flush waits for what another thread is just handing over.
 const HAND_OVER: Duration = Duration::from_millis(1);
 
-/// How many parts a processor is given in a turn, which takes one batch of two parts from the
-/// queue: so one that was away catches up, while the others wait no longer than this.
+/// How many parts a processor is given in a turn, which takes one batch of two parts or three
+/// from the queue: so one that was away catches up, while the others wait no longer than this.
 const PARTS_PER_TURN: u32 = 4;
 
 /// Where the time comes from; tests bring their own.
@@ -138,18 +133,16 @@ impl Worker {
     /// comes before its end, because it came into the queue before it.
     fn take_batch(&mut self) {
         let lane = &self.shared.lane;
-        let (mut starts, mut ends) = (Vec::new(), Vec::new());
-        while starts.len() + ends.len() < self.batch_size {
-            match lane.take() {
-                Some(Item::Start(record)) => starts.push(record),
-                Some(Item::End(record)) => ends.push(record),
-                None => break,
-            }
+        let mut taken = Taken::default();
+        while taken.count() < self.batch_size {
+            let Some(item) = lane.take() else {
+                break;
+            };
+            taken.put(item);
         }
-        let count = starts.len() + ends.len();
+        let count = taken.count();
         self.batch += 1;
-        let parts = [(Kind::Start, starts), (Kind::End, ends)]
-            .map(|(kind, records)| Part::new(self.batch, kind, records));
+        let parts = taken.into_parts(self.batch);
         lane.queue.settle(parts.iter().map(Part::bytes).sum());
         // One step, so that a shutdown that gives up finds each of them in exactly one account.
         let mut entries = lane.ledger.open();

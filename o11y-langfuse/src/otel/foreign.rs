@@ -37,15 +37,16 @@ impl Foreign {
         u64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// What it holds outside of a record's size: its text and its lists, about.
+    /// What it holds outside of a record's size, about.
     pub(crate) fn content_bytes(&self) -> usize {
-        let of_events = self
-            .span
-            .events
-            .iter()
-            .map(|event| bytes(&event.attributes));
-        size_of::<Self>() + bytes(&self.span.attributes) + of_events.sum::<usize>()
+        content_bytes(&self.span)
     }
+}
+
+/// What a span holds, about: its text and its lists, and itself, because it lies in a box.
+pub(crate) fn content_bytes(span: &SpanData) -> usize {
+    let of_events = span.events.iter().map(|event| bytes(&event.attributes));
+    size_of::<SpanData>() + bytes(&span.attributes) + of_events.sum::<usize>()
 }
 
 fn bytes(attributes: &[KeyValue]) -> usize {

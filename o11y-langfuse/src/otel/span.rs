@@ -18,7 +18,7 @@ mod trace;
 mod value;
 
 /// Marks a span inside of a model call of ours, which bills what both of them count.
-pub(super) const IN_CALL: &str = "o11y.in_call";
+pub(crate) const IN_CALL: &str = "o11y.in_call";
 
 /// Whether the trace begins here for this application.
 pub(super) const IS_APP_ROOT: &str = "langfuse.internal.is_app_root";
