@@ -13,6 +13,9 @@
 //!    └─ tool        make_drink          310 ms
 //! ```
 //!
+//! At `/v1/traces` it also takes spans as a plain OpenTelemetry Collector does, without keys, and shows
+//! them in the same way.
+//!
 //! In tests, [`Trace::outline`] gives the same without times and ids, to be compared as a whole,
 //! and a [`Fault`] makes the receiver answer badly or not at all.
 

@@ -15,7 +15,7 @@ use super::{
     keys::Access,
     mischief::act,
     request::Request,
-    route::{Reply, Site, TRACES_PATH, check_access, check_method, refuse},
+    route::{COLLECTOR_PATH, Reply, Site, check_access, check_method, refuse},
     state::Stored,
 };
 
@@ -47,7 +47,7 @@ pub(crate) fn receive(site: &Site, head: &Head, wire: &[u8], connection: usize) 
 
     let ticket = site.state.admit(request);
     let body_bytes = arrival.body_bytes;
-    act(site, &ticket, TRACES_PATH, body_bytes, || {
+    act(site, &ticket, head.path(), body_bytes, || {
         serve(site, arrival, &ticket.fault)
     })
 }
@@ -59,17 +59,18 @@ fn serve(site: &Site, arrival: Arrival<'_>, fault: &Fault) -> (Answer, Stored) {
         let refusal = invalid(&format!("span `{name}` is refused"));
         return (refusal, Stored::default());
     }
+    let is_collector = arrival.head.path() == COLLECTOR_PATH;
     match check(site, arrival) {
         Ok(export) => {
             // Opaque on the real server; only that it is JSON and never protobuf matters.
-            let body = if export.is_empty() {
-                json!({})
-            } else {
-                json!({ "message": "OK" })
+            let answer = match export.is_empty() {
+                _ if is_collector => Answer::taken(),
+                true => Answer::json(200, &json!({})),
+                false => Answer::json(200, &json!({ "message": "OK" })),
             };
             let observations = export.into_observations(now_unix_nanos());
             (
-                Answer::json(200, &body),
+                answer,
                 Stored {
                     observations,
                     ..Stored::default()
@@ -83,7 +84,9 @@ fn serve(site: &Site, arrival: Arrival<'_>, fault: &Fault) -> (Answer, Stored) {
 fn check(site: &Site, arrival: Arrival<'_>) -> Result<Export, Answer> {
     let head = arrival.head;
     check_method(head, "POST")?;
-    check_access(site, head, &[Access::Project])?;
+    if head.path() != COLLECTOR_PATH {
+        check_access(site, head, &[Access::Project])?;
+    }
 
     let version = head.header("x-langfuse-ingestion-version");
     let version = version.or_else(|| head.header("x_langfuse_ingestion_version"));

@@ -11,6 +11,8 @@ use super::{
 };
 
 pub(crate) const TRACES_PATH: &str = "/api/public/otel/v1/traces";
+/// Where an OpenTelemetry Collector listens; it asks for no keys.
+pub(crate) const COLLECTOR_PATH: &str = "/v1/traces";
 pub(crate) const INGESTION_PATH: &str = "/api/public/ingestion";
 pub(crate) const SCORES_PATH: &str = "/api/public/scores";
 const PROJECTS_PATH: &str = "/api/public/projects";
@@ -36,7 +38,7 @@ pub(crate) enum Reply {
 /// Treats a complete request.
 pub(crate) fn treat(site: &Site, head: &Head, body: &[u8], connection: usize) -> Reply {
     let answer = match head.path() {
-        TRACES_PATH => return export::receive(site, head, body, connection),
+        TRACES_PATH | COLLECTOR_PATH => return export::receive(site, head, body, connection),
         INGESTION_PATH => return ingestion::receive(site, head, body, connection),
         SCORES_PATH => return ingestion::receive_one(site, head, body, connection),
         PROJECTS_PATH => projects(site, head),

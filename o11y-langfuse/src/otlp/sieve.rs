@@ -61,8 +61,7 @@ impl Sieve {
             self.sift(&mut link.attributes);
         }
         if let Status::Error { description } = &mut span.status
-            && let Some(masked) =
-                self.change(key::STATUS_MESSAGE, ValueRef::Text(description))
+            && let Some(masked) = self.change(key::STATUS_MESSAGE, ValueRef::Text(description))
         {
             *description = masked.into();
         }

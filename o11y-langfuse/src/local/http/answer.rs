@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 
-/// Status, headers and a JSON body: Langfuse answers everything with JSON, protobuf too.
+/// Status, headers and a body: Langfuse answers everything with JSON, protobuf too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
     headers: Vec<(&'static str, String)>,
     body: String,
+    content_type: &'static str,
     missing_bytes: usize,
 }
 
@@ -17,6 +18,18 @@ impl Answer {
             status,
             headers: Vec::new(),
             body: body.to_string(),
+            content_type: "application/json; charset=utf-8",
+            missing_bytes: 0,
+        }
+    }
+
+    /// What a collector says that has taken everything: an empty message of protobuf.
+    pub(crate) fn taken() -> Self {
+        Self {
+            status: 200,
+            headers: Vec::new(),
+            body: String::new(),
+            content_type: "application/x-protobuf",
             missing_bytes: 0,
         }
     }
@@ -51,7 +64,7 @@ impl Answer {
         );
         let has_body = !matches!(self.status, 100..=199 | 204 | 304);
         if has_body {
-            line("Content-Type: ", &"application/json; charset=utf-8");
+            line("Content-Type: ", &self.content_type);
             line("Content-Length: ", &(self.body.len() + self.missing_bytes));
         }
         for (name, value) in &self.headers {
