@@ -65,7 +65,11 @@
 //!
 //! * **`local`**: an embedded receiver that speaks what Langfuse speaks, for examples without an
 //!   account and for tests: [`local`].
-//! * **`otel`**: `AsyncSpanProcessor`, for the spans of a program that uses OpenTelemetry's SDK.
+//! * **`otel`**: `AsyncSpanProcessor`, for the spans of a program that uses OpenTelemetry's SDK, and
+//!   `Executor::span_processor`, for the same to any [`Processor`].
+//! * **`otlp`**: `SdkExporter`, any exporter of OpenTelemetry's SDK as a [`Processor`]: spans to a
+//!   collector, Jaeger or Tempo through `opentelemetry-otlp`, which with `BlockingHttpClient` needs no
+//!   HTTP stack of its own. Includes `otel`.
 //! * **`metrics`**: `Telemetry::register_metrics`, which shows [`Stats`] as metrics of OpenTelemetry;
 //!   each of them is in `docs/delivery.md`.
 #![cfg_attr(docsrs, feature(doc_cfg))]

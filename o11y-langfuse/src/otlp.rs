@@ -214,7 +214,8 @@ impl<E: SpanExporter + 'static> SdkExporter<E> {
         let result = drive(self.exporter.export(spans), deadline)
             .unwrap_or(Err(OTelSdkError::Timeout(self.timeout)));
         let answer = self.client.as_ref().and_then(BlockingHttpClient::answer);
-        self.failing.judge(result, answer, first, SystemTime::now())
+        self.failing
+            .judge(result, answer.as_ref(), first, SystemTime::now())
     }
 
     /// Has the exporter know where the next spans come from.

@@ -194,7 +194,7 @@ fn a_pending_export_is_polled_when_it_is_woken_from_another_thread() {
                 return Poll::Ready(Ok(()));
             }
             let waker = context.waker().clone();
-            thread::spawn(move || waker.wake());
+            thread::Builder::new().spawn(move || waker.wake()).unwrap();
             Poll::Pending
         }))
     });

@@ -29,10 +29,6 @@ thread_local! {
 
 /// What waits in the queue: one span may be there twice.
 #[derive(Debug)]
-#[cfg_attr(
-    feature = "otel",
-    expect(clippy::large_enum_variant, reason = "records are moved, never boxed")
-)]
 pub(super) enum Item {
     Start(Record),
     End(Record),

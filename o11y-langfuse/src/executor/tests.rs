@@ -313,7 +313,7 @@ fn the_wait_before_a_retry_is_no_shorter_than_was_asked_for() {
     let books = Books::new(["busy".to_owned()]);
     let mut station = Station::new(0, Box::new(Busy), &immediate(), 1);
     station.accept(
-        &backlog::Part::new(1, backlog::Kind::End, records(&["a"])),
+        &part::Part::new(1, part::Kind::End, records(&["a"])),
         &books,
     );
     let start = Instant::now();

@@ -3,7 +3,10 @@
 use std::{
     fmt,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -13,6 +16,7 @@ use ureq::{
     http::{HeaderValue, header, response::Parts},
 };
 
+use super::read::{Field, Fields};
 use crate::{
     config::{DEFAULT_TIMEOUT, LONGEST_DURATION, is_loopback},
     error::ConfigError,
@@ -63,6 +67,7 @@ struct Shared {
     answer: Mutex<Option<Answer>>,
     /// Taken while it works.
     gzip: Mutex<Option<Gzip>>,
+    rejected: AtomicU64,
 }
 
 impl BlockingHttpClient {
@@ -92,6 +97,13 @@ impl BlockingHttpClient {
     pub fn gzip(mut self, compress: bool) -> Self {
         self.is_gzip = compress;
         self
+    }
+
+    /// How many spans collectors rejected out of requests that they took otherwise. They do not say
+    /// which, so the executor counts these as processed; the first time is said in the log.
+    #[must_use]
+    pub fn rejected_spans(&self) -> u64 {
+        self.shared.rejected.load(Ordering::Relaxed)
     }
 
     fn with(timeout: Duration, roots: Option<Roots>) -> Self {
@@ -158,6 +170,10 @@ impl BlockingHttpClient {
             .limit(MAX_ANSWER_BYTES)
             .read_to_vec()
             .unwrap_or_default();
+        let rejected = rejected_in(&body);
+        if rejected > 0 && self.shared.rejected.fetch_add(rejected, Ordering::Relaxed) == 0 {
+            log::warn!("the collector rejected {rejected} spans of a request; this is said once");
+        }
         Ok(Response::from_parts(parts, body.into()))
     }
 }
@@ -168,6 +184,23 @@ fn answer_of(parts: &Parts) -> Answer {
         status: parts.status.as_u16(),
         retry_after: retry_after.and_then(|value| value.to_str().ok().map(str::to_owned)),
     }
+}
+
+/// How many spans an `ExportTraceServiceResponse` says were rejected; what is none says nothing.
+fn rejected_in(body: &[u8]) -> u64 {
+    const PARTIAL_SUCCESS: u64 = 1;
+    const REJECTED_SPANS: u64 = 1;
+    let rejected = Fields(body).find_map(|field| match field {
+        (PARTIAL_SUCCESS, Field::Bytes(message)) => Fields(message).find_map(|field| match field {
+            (REJECTED_SPANS, Field::Number(count)) => Some(count),
+            _ => None,
+        }),
+        _ => None,
+    });
+    // An `int64`: below nothing is nothing.
+    rejected
+        .filter(|count| i64::try_from(*count).is_ok())
+        .unwrap_or(0)
 }
 
 impl Default for BlockingHttpClient {
@@ -196,5 +229,29 @@ impl fmt::Debug for BlockingHttpClient {
             .field("roots", &self.roots)
             .field("gzip", &self.is_gzip)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_collector_rejected_is_read_from_its_answer() {
+        // partial_success { rejected_spans: 300, error_message: "no" }
+        let answer = [0x0a, 0x07, 0x08, 0xac, 0x02, 0x12, 0x02, b'n', b'o'];
+
+        assert_eq!(rejected_in(&answer), 300);
+        for other in [&b""[..], b"{\"message\":\"OK\"}", &[0x0a, 0x00]] {
+            assert_eq!(rejected_in(other), 0);
+        }
+    }
+
+    #[test]
+    fn certificates_that_are_none_are_refused() {
+        let refused = BlockingHttpClient::new().root_certificates("secret");
+
+        let refused = refused.unwrap_err().to_string();
+        assert!(!refused.contains("secret"), "{refused}");
     }
 }

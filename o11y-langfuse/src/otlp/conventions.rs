@@ -304,7 +304,7 @@ fn operation_of(observation: ObservationType) -> Option<&'static str> {
     })
 }
 
-/// OpenInference's kind, where the conventions have no operation that Langfuse knows.
+/// The kind in `openinference.span.kind`, where the conventions have no operation that Langfuse knows.
 fn kind_of(observation: ObservationType) -> Option<&'static str> {
     Some(match observation {
         ObservationType::Chain => "CHAIN",

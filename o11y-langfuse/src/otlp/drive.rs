@@ -57,7 +57,7 @@ mod tests {
                 return Poll::Ready(polls);
             }
             let waker = context.waker().clone();
-            thread::spawn(move || waker.wake());
+            thread::Builder::new().spawn(move || waker.wake()).unwrap();
             Poll::Pending
         });
 

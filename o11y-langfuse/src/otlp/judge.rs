@@ -44,7 +44,7 @@ impl Failing {
     pub(super) fn judge(
         &mut self,
         result: OTelSdkResult,
-        answer: Option<Answer>,
+        answer: Option<&Answer>,
         first: Option<SpanId>,
         now: SystemTime,
     ) -> Fate {
@@ -55,7 +55,7 @@ impl Failing {
             }
             Err(error) => error,
         };
-        match (&error, &answer) {
+        match (&error, answer) {
             (OTelSdkError::AlreadyShutdown, _) => Fate::Lost(error.into()),
             (
                 _,
@@ -126,14 +126,14 @@ mod tests {
         Err(OTelSdkError::InternalFailure("it failed".to_owned()))
     }
 
-    fn answer(status: u16) -> Option<Answer> {
-        Some(Answer::Status {
+    fn answer(status: u16) -> Answer {
+        Answer::Status {
             status,
             retry_after: Some("7".to_owned()),
-        })
+        }
     }
 
-    fn fate(result: OTelSdkResult, answer: Option<Answer>) -> Fate {
+    fn fate(result: OTelSdkResult, answer: Option<&Answer>) -> Fate {
         Failing::default().judge(result, answer, Some(SpanId::from(1)), UNIX_EPOCH)
     }
 
@@ -141,12 +141,17 @@ mod tests {
     fn the_clients_answer_decides() {
         let seven = Some(Duration::from_secs(7));
 
-        assert!(matches!(fate(failure(), answer(429)), Fate::Again(after, _) if after == seven));
-        assert!(matches!(fate(failure(), answer(413)), Fate::Halved(_)));
-        assert!(matches!(fate(failure(), answer(401)), Fate::Lost(_)));
-        let none = Some(Answer::Nothing);
-        assert!(matches!(fate(failure(), none), Fate::Again(None, _)));
-        assert!(matches!(fate(Ok(()), answer(500)), Fate::Delivered));
+        assert!(
+            matches!(fate(failure(), Some(&answer(429))), Fate::Again(after, _) if after == seven)
+        );
+        assert!(matches!(
+            fate(failure(), Some(&answer(413))),
+            Fate::Halved(_)
+        ));
+        assert!(matches!(fate(failure(), Some(&answer(401))), Fate::Lost(_)));
+        let none = Answer::Nothing;
+        assert!(matches!(fate(failure(), Some(&none)), Fate::Again(None, _)));
+        assert!(matches!(fate(Ok(()), Some(&answer(500))), Fate::Delivered));
     }
 
     #[test]
@@ -164,8 +169,13 @@ mod tests {
         for answered in [None, Some(500)] {
             let mut failing = Failing::default();
             let mut attempt = |id: u64| {
-                let answer = answered.and_then(answer);
-                failing.judge(failure(), answer, Some(SpanId::from(id)), UNIX_EPOCH)
+                let answer = answered.map(answer);
+                failing.judge(
+                    failure(),
+                    answer.as_ref(),
+                    Some(SpanId::from(id)),
+                    UNIX_EPOCH,
+                )
             };
 
             for _ in 1..8 {
@@ -178,7 +188,7 @@ mod tests {
 
     #[test]
     fn the_status_is_said_and_the_cause_kept() {
-        let Fate::Lost(error) = fate(failure(), answer(401)) else {
+        let Fate::Lost(error) = fate(failure(), Some(&answer(401))) else {
             panic!("not lost");
         };
 

@@ -85,14 +85,45 @@ impl Sieve {
 
 /// What no mask is shown: names, ids and figures.
 fn is_name(key: &str) -> bool {
-    key.strip_prefix("gen_ai.").is_some_and(|rest| {
-        rest.starts_with("usage.")
-            || rest.ends_with(".id")
-            || rest.ends_with(".name")
-            || rest.ends_with(".model")
-            || matches!(
-                rest,
-                "system" | "response.finish_reasons" | "output.type" | "tool.type"
-            )
-    })
+    const NAMES: [&str; 15] = [
+        "user.id",
+        "session.id",
+        "openinference.span.kind",
+        "langfuse.user.id",
+        "langfuse.session.id",
+        "langfuse.trace.name",
+        "langfuse.trace.tags",
+        "langfuse.environment",
+        "langfuse.release",
+        "langfuse.version",
+        "langfuse.observation.type",
+        "langfuse.observation.level",
+        "langfuse.observation.model.name",
+        key::PROMPT_NAME,
+        key::PROMPT_VERSION,
+    ];
+    let Some(rest) = key.strip_prefix("gen_ai.") else {
+        return NAMES.contains(&key);
+    };
+    rest.starts_with("usage.")
+        || matches!(rest.rsplit('.').next(), Some("id" | "name" | "model"))
+        || matches!(
+            rest,
+            "system" | "response.finish_reasons" | "output.type" | "tool.type"
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_figures_are_no_content() {
+        for key in ["user.id", "gen_ai.request.model", key::INPUT_TOKENS] {
+            assert!(is_name(key), "{key}");
+        }
+        for key in ["gen_ai.input.messages", "mood", "id", key::INPUT] {
+            assert!(!is_name(key), "{key}");
+        }
+    }
 }
