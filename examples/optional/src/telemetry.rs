@@ -5,7 +5,7 @@ pub use self::chosen::start;
 /// With the feature: an exporter, for as long as `main` holds what `start` returns.
 #[cfg(feature = "observability")]
 mod chosen {
-    use std::{env, time::Duration};
+    use std::time::Duration;
 
     use o11y_langfuse::{Langfuse, local::Receiver};
 
@@ -15,12 +15,13 @@ mod chosen {
         receiver: Option<Receiver>,
     }
 
-    /// To Langfuse if there are keys in the environment, as `o11y_langfuse::init()` alone would do;
+    /// To Langfuse if there are keys in the environment, and an application of yours stops here;
     /// otherwise to a receiver on loopback, so that the example shows something without an account.
     pub fn start() -> anyhow::Result<Telemetry> {
-        if env::var_os("LANGFUSE_PUBLIC_KEY").is_some() {
+        let exporter = o11y_langfuse::init()?;
+        if exporter.is_enabled() {
             return Ok(Telemetry {
-                exporter: o11y_langfuse::init()?,
+                exporter,
                 receiver: None,
             });
         }

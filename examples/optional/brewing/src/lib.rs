@@ -1,7 +1,8 @@
 //! A library that says what it does, and leaves it to the application whether anybody listens.
 
-use o11y_core::{Context, Generation, GenerationError, ObservationType, SpanSpec, Usage};
 use std::convert::Infallible;
+
+use o11y_core::{Context, Generation, GenerationError, ObservationType, SpanSpec, Usage};
 
 /// Why nothing was brewed: somebody who listens refused the call of the model.
 pub type Refused = GenerationError<Infallible>;
