@@ -44,6 +44,7 @@ type BoxFuture = Pin<Box<dyn Future<Output = Result<reqwest::Response, OpenAIErr
 /// )
 /// # }
 /// ```
+#[cfg_attr(docsrs, doc(cfg(feature = "async-openai")))]
 impl<S> Service<HttpRequestFactory> for GenerationService<S>
 where
     S: Service<HttpRequestFactory, Response = reqwest::Response> + Clone + Send + 'static,
@@ -98,6 +99,7 @@ where
     }
 }
 
+#[cfg_attr(docsrs, doc(cfg(feature = "async-openai")))]
 impl<S> Service<HttpRequestFactory> for Inject<S>
 where
     S: Service<HttpRequestFactory>,
