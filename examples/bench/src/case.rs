@@ -13,7 +13,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::{
     contender::{self, Contender, Destination},
-    probe,
+    probe::{self, reservation},
     workload::Texts,
 };
 
@@ -190,6 +190,27 @@ fn send(contender: &dyn Contender, texts: &Texts, workload: &str) -> f64 {
     (cpu_now(ClockId::ProcessCPUTime) - before) / spans as f64 / 1e3
 }
 
+/// Nanoseconds from call to call of each of two threads that reserve and settle in one budget: the
+/// median of so many chunks, waiting for one another included.
+fn contended(chunks: usize, calls: usize) -> anyhow::Result<f64> {
+    let budget = reservation::plain();
+    let start = Barrier::new(2);
+    let mut taken = Vec::new();
+    for _ in 0..chunks {
+        let chunk = || {
+            start.wait();
+            timed(|| (0..calls).for_each(|_| reservation::reserve_and_settle(&budget)))
+        };
+        let (here, there) = thread::scope(|scope| {
+            let other = scope.spawn(chunk);
+            (chunk(), other.join())
+        });
+        let there = there.ok().context("a thread panicked")?;
+        taken.push(here.max(there) as f64 / calls as f64);
+    }
+    Ok(median(&mut taken))
+}
+
 /// What only these crates have.
 fn calls(host: &str, texts: &Texts, chunks: usize) -> anyhow::Result<()> {
     tell("off", cpu(chunks, 200_000, |_| probe::off()));
@@ -202,6 +223,17 @@ fn calls(host: &str, texts: &Texts, chunks: usize) -> anyhow::Result<()> {
             cpu(chunks, 50_000, |_| probe::emit()),
         );
     }
+    for (name, budget) in [
+        ("reserve", reservation::plain()),
+        ("reserve_nested", reservation::nested()),
+        ("reserve_window", reservation::window()),
+    ] {
+        tell(
+            name,
+            cpu(chunks, 20_000, |_| reservation::reserve_and_settle(&budget)),
+        );
+    }
+    tell("reserve_contended", contended(chunks, 20_000)?);
     let _telemetry = contender::set_up("o11y", Destination::Nowhere(host))?;
     tell(
         "generation",

@@ -151,6 +151,14 @@ fn tables(figures: &Figures, counts: &[(&'static str, Count)]) -> anyhow::Result
         ];
         row(&mut page, probe.what, &cells)?;
     }
+    if let Some(contended) = figures.get("o11y", "calls/reserve_contended") {
+        writeln!(
+            page,
+            "\nA budget that two threads reserve and settle as fast as they can: {} for each of \
+             them.",
+            nanoseconds(contended)
+        )?;
+    }
     if let Some(hundred) = figures.get("o11y", "calls/hundred") {
         writeln!(
             page,

@@ -4,13 +4,15 @@ use std::{hint::black_box, net::TcpListener, thread, time::Duration};
 
 use anyhow::bail;
 use o11y_core::{Context, Event, Generation, SpanSpec, Vetoed, attributes, event, events};
-use o11y_events::{Attached, BaseSubscriber as _, TokenBudgetTracker};
+use o11y_events::{Attached, BaseSubscriber as _, Budget, TokenBudgetTracker};
 use o11y_langfuse::{Langfuse, LangfuseBuilder, Telemetry};
 
 use crate::{
     contender::{self, Destination, ours},
     workload::Texts,
 };
+
+pub mod reservation;
 
 /// One thing to count.
 pub struct Probe {
@@ -148,6 +150,24 @@ pub const PROBES: &[Probe] = &[
             leave()
         },
     ),
+    probe(
+        "reserve",
+        "a budget reserved and settled by hand",
+        500,
+        |_, times| reserve(times, &reservation::plain()),
+    ),
+    probe(
+        "reserve_nested",
+        "the same of a budget in a budget in a budget",
+        500,
+        |_, times| reserve(times, &reservation::nested()),
+    ),
+    probe(
+        "reserve_window",
+        "the same of a budget per minute",
+        500,
+        |_, times| reserve(times, &reservation::window()),
+    ),
 ];
 
 /// The same of the others, for the table.
@@ -186,6 +206,12 @@ fn peer(name: &str, times: usize, texts: &Texts, is_w1: bool) -> anyhow::Result<
         measured(times, |number| contender.w2(texts, number));
     }
     leave()
+}
+
+fn reserve(times: usize, budget: &Budget) -> anyhow::Result<()> {
+    reservation::reserve_and_settle(budget); // the model's line is there from then on
+    measured(times, |_| reservation::reserve_and_settle(budget));
+    Ok(())
 }
 
 const fn probe(
