@@ -9,13 +9,14 @@ use std::{
     panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind},
     sync::{
         Arc, LazyLock, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU8, AtomicU64, Ordering},
     },
 };
 
 use arc_swap::ArcSwap;
 
 use self::directory::{Directory, Subscriber};
+pub(crate) use self::heard::{CallEvent, CallsHeard};
 use crate::{
     event::{Event, Veto, Vetoed},
     outlet::discard,
@@ -23,6 +24,7 @@ use crate::{
 };
 
 mod directory;
+mod heard;
 
 /// How deep handlers may emit from inside handlers. A handler that emits what it hears would
 /// otherwise end the program; no sensible chain is longer.
@@ -59,6 +61,8 @@ pub struct EventBus {
 #[derive(Default)]
 struct Shared {
     directory: ArcSwap<Directory>,
+    /// What the directory knows of calls, which every call asks twice.
+    calls_heard: AtomicU8,
     /// Held while the directory is rebuilt; counts the ids given out.
     last_id: Mutex<u64>,
     ignored_vetoes: AtomicU64,
@@ -137,7 +141,7 @@ impl EventBus {
     /// is counted and the others still run. It may use the bus freely.
     ///
     /// ```
-    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
     /// use std::sync::Arc;
     /// use o11y_core::{Event, EventBus, attributes};
     ///
@@ -167,7 +171,7 @@ impl EventBus {
             panics: AtomicU64::new(0),
         });
         let next = self.shared.directory.load().with(subscriber);
-        self.shared.directory.store(Arc::new(next));
+        drop(self.publish(next)); // all who were in it are in the next one
         drop(last_id);
         Subscription {
             bus: self.clone(),
@@ -185,7 +189,7 @@ impl EventBus {
         let next = before.without(id);
         let known = next.len() < before.len();
         if known {
-            self.shared.directory.store(Arc::new(next));
+            drop(self.publish(next));
         }
         drop(last_id);
         // The handler may be dropped here, outside of the lock: its destructor may use the bus.
@@ -196,7 +200,7 @@ impl EventBus {
     /// Ends all subscriptions.
     pub fn clear(&self) {
         let last_id = self.lock();
-        let before = self.shared.directory.swap(Arc::default());
+        let before = self.publish(Directory::default());
         drop(last_id);
         drop(before);
     }
@@ -233,9 +237,18 @@ impl EventBus {
         self.shared.cut_recursions.load(Ordering::Relaxed)
     }
 
-    /// Whether anybody hears the events of model calls.
-    pub(crate) fn hears_calls(&self) -> bool {
-        self.shared.directory.load().hears_calls
+    /// Which events of model calls anybody hears.
+    pub(crate) fn calls_heard(&self) -> CallsHeard {
+        CallsHeard::of_bits(self.shared.calls_heard.load(Ordering::Relaxed))
+    }
+
+    /// Puts a directory in the place of another, which is returned: handlers may be dropped with it.
+    fn publish(&self, next: Directory) -> Arc<Directory> {
+        // Relaxed: it says of itself all there is to know, and whoever knows of the subscription
+        // comes after this.
+        let heard = next.calls_heard.bits();
+        self.shared.calls_heard.store(heard, Ordering::Relaxed);
+        self.shared.directory.swap(Arc::new(next))
     }
 
     pub(crate) fn tell(&self, event: &Event) {

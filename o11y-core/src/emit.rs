@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::{
     attribute::Attributes,
-    bus::{EventBus, events},
+    bus::{CallsHeard, EventBus, events},
     clock::Ticks,
     context::current,
     event::{Event, Vetoed},
@@ -67,6 +67,16 @@ impl Event {
         let answer = self.bus().ask(&self);
         self.happened(answer.as_ref().err());
         answer
+    }
+
+    /// Like [`emit`](Self::emit), of an event that is not recorded.
+    pub(crate) fn tell(&self) {
+        self.bus().tell(self);
+    }
+
+    /// Like [`try_emit`](Self::try_emit), of an event that is not recorded.
+    pub(crate) fn ask(&self) -> Result<(), Vetoed> {
+        self.bus().ask(self)
     }
 
     /// The bus of the point at which it was made.
@@ -136,13 +146,13 @@ fn bus_of(telemetry: Option<&Telemetry>) -> &EventBus {
     }
 }
 
-/// Whether anybody hears of model calls that are made where the calling code stands. An exporter hears
+/// What anybody hears of model calls that are made where the calling code stands. An exporter hears
 /// scores, and must not make every call pay for events that nobody wants.
-pub(crate) fn calls_are_heard_here() -> bool {
-    current::with(|current| calls_are_heard_in(current.context.telemetry.as_ref()))
+pub(crate) fn calls_heard_here() -> CallsHeard {
+    current::with(|current| calls_heard_in(current.context.telemetry.as_ref()))
 }
 
 /// The same, for calls that are made in that scope.
-pub(crate) fn calls_are_heard_in(telemetry: Option<&Telemetry>) -> bool {
-    bus_of(telemetry).hears_calls()
+pub(crate) fn calls_heard_in(telemetry: Option<&Telemetry>) -> CallsHeard {
+    bus_of(telemetry).calls_heard()
 }

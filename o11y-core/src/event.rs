@@ -130,6 +130,10 @@ impl Event {
         self.telemetry.as_ref()
     }
 
+    pub(crate) fn into_attributes(self) -> Attributes {
+        self.attributes
+    }
+
     pub(crate) fn with_attributes(mut self, attributes: Attributes) -> Self {
         self.attributes = attributes;
         self

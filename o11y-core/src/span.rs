@@ -89,6 +89,11 @@ impl SpanSpec {
     }
 
     #[inline]
+    pub(crate) fn record_mut(&mut self) -> &mut Record {
+        &mut self.record
+    }
+
+    #[inline]
     pub(crate) fn into_record(self) -> Record {
         self.record
     }

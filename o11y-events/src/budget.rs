@@ -166,6 +166,9 @@ impl Budget {
         outer: Option<&Arc<Handle>>,
     ) -> Self {
         let own = limits.iter().any(|limit| limit.window().is_some());
+        if own {
+            tree.note_window();
+        }
         let has_windows = own || outer.is_some_and(|outer| outer.has_windows);
         let own = limits.iter().any(|limit| limit.measure() == Measure::Cost);
         let limits_cost = own || outer.is_some_and(|outer| outer.limits_cost);

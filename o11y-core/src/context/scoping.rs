@@ -11,7 +11,6 @@ use super::{
     future,
 };
 use crate::{
-    attribute::Attributes,
     module::{Module, Modules},
     scope::Scope,
     text::text,
@@ -128,14 +127,6 @@ impl Context {
     pub fn request_elapsed(&self) -> Option<Duration> {
         let request = self.scope.as_deref().and_then(Scope::request)?;
         Some(request.elapsed())
-    }
-}
-
-/// Says in `attributes` which request is served here, if there is one.
-pub(crate) fn note_request(attributes: &mut Attributes) {
-    let (scope, _) = scopes();
-    if let Some(request) = scope.as_deref().and_then(Scope::request) {
-        request.note(attributes);
     }
 }
 

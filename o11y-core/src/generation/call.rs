@@ -3,6 +3,7 @@
 use std::{
     any::type_name,
     fmt::{self, Display},
+    mem,
 };
 
 use serde::Serialize;
@@ -15,8 +16,9 @@ use super::{
 };
 use crate::{
     attribute::Attributes,
+    bus::{CallEvent, CallsHeard},
     clock::Ticks,
-    emit::calls_are_heard_here,
+    emit::calls_heard_here,
     event::{Event, Vetoed},
     id::SpanId,
     key,
@@ -53,7 +55,7 @@ pub struct Call<'a> {
     span: Held<'a>,
     id: SpanId,
     start: Ticks,
-    asked: Asked,
+    told: Told,
     response_model: Value,
     usage: Option<Usage>,
     cost: Option<Cost>,
@@ -62,6 +64,14 @@ pub struct Call<'a> {
     /// What the chunks say; made with the first of them.
     assembly: Option<Box<Assembly>>,
     ended: bool,
+}
+
+/// What every event of a call says.
+enum Told {
+    /// Nobody has heard of it yet.
+    Nothing(Asked),
+    /// What the request said, for the end to go on with.
+    Request(Attributes),
 }
 
 /// Where the span of a call lies.
@@ -99,7 +109,7 @@ impl<'a> Call<'a> {
             span,
             id,
             start,
-            asked,
+            told: Told::Nothing(asked),
             response_model: Value::null(),
             usage: None,
             cost: None,
@@ -113,12 +123,16 @@ impl<'a> Call<'a> {
     /// Asks whether the call may be made.
     pub(super) fn request(&mut self) -> Result<(), Vetoed> {
         // If nobody hears the events of a call they need not be made: none becomes an observation.
-        if calls_are_heard_here() {
-            let request = Event::new("llm.request", self.attributes()).unrecorded();
-            if let Err(vetoed) = request.try_emit() {
+        let heard = calls_heard_here();
+        if heard.has(CallEvent::Request) {
+            let attributes = self.take_attributes();
+            let request = Event::new(CallEvent::Request.name(), attributes).unrecorded();
+            let answer = request.ask();
+            self.told = Told::Request(request.into_attributes());
+            if let Err(vetoed) = answer {
                 let reason = format!("{vetoed}: {}", vetoed.reason());
                 self.span().fail("vetoed", &reason);
-                self.tell(Outcome::Vetoed);
+                self.tell(Outcome::Vetoed, heard);
                 return Err(vetoed);
             }
         }
@@ -138,10 +152,11 @@ impl<'a> Call<'a> {
 
     /// Ends the call, if it has not ended yet.
     pub(super) fn end_as(&mut self, outcome: Outcome) {
-        if !std::mem::replace(&mut self.ended, true) {
+        if !mem::replace(&mut self.ended, true) {
             self.settle();
-            if calls_are_heard_here() {
-                self.tell(outcome);
+            let heard = calls_heard_here();
+            if outcome.is_heard(heard, self.usage.as_ref()) {
+                self.tell(outcome, heard);
             }
         }
     }
@@ -369,19 +384,24 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// What every event of the call says.
-    fn attributes(&self) -> Attributes {
-        let mut attributes = self.asked.attributes();
-        attributes.put(key::CALL_ID, self.id.hex(&mut [0; 16]).into());
-        attributes
+    /// What every event of the call says, moved: it is told at the request and at the end.
+    fn take_attributes(&mut self) -> Attributes {
+        match mem::replace(&mut self.told, Told::Request(Attributes::new())) {
+            Told::Nothing(asked) => {
+                let mut attributes = asked.into_attributes();
+                attributes.put(key::CALL_ID, self.id.hex(&mut [0; 16]).into());
+                attributes
+            }
+            Told::Request(attributes) => attributes,
+        }
     }
 
     /// Emits the one end event, and the mirror of the tokens after it.
     #[cold]
-    fn tell(&mut self, outcome: Outcome) {
-        let now = Ticks::now();
-        let milliseconds = |at: Ticks| at.since(self.start).as_secs_f64() * 1_000.0;
-        let mut attributes = self.attributes();
+    fn tell(&mut self, outcome: Outcome, heard: CallsHeard) {
+        let (start, now) = (self.start, Ticks::now());
+        let milliseconds = |at: Ticks| at.since(start).as_secs_f64() * 1_000.0;
+        let mut attributes = self.take_attributes();
         attributes.put(key::RESPONSE_MODEL, self.response_model.clone());
         attributes.put(key::DURATION_MS, milliseconds(now).into());
         attributes.put(
@@ -389,7 +409,7 @@ impl<'a> Call<'a> {
             self.first_token.map(milliseconds).into(),
         );
         attributes.put(key::RETRIES, self.retries.into());
-        outcome::tell(attributes, outcome, self.usage.as_ref(), self.cost);
+        outcome::tell(heard, attributes, outcome, self.usage.as_ref(), self.cost);
     }
 }
 

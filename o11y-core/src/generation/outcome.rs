@@ -2,10 +2,10 @@
 
 use crate::{
     attribute::Attributes,
-    context::{current, scoping::note_request},
+    bus::{CallEvent, CallsHeard},
+    context::current,
     event::Event,
     key,
-    scope::Scope,
     usage::{Cost, Usage},
     value::Value,
 };
@@ -38,14 +38,19 @@ impl Outcome {
     }
 
     /// The event that tells it.
-    const fn event(self) -> &'static str {
+    const fn event(self) -> CallEvent {
         match self {
-            Self::Answered => "llm.generate",
+            Self::Answered => CallEvent::Generate,
             #[cfg(feature = "tracing")]
-            Self::Reported => "llm.error",
-            Self::Failed(_) | Self::Cancelled | Self::Panicked => "llm.error",
-            Self::Vetoed => "llm.vetoed",
+            Self::Reported => CallEvent::Error,
+            Self::Failed(_) | Self::Cancelled | Self::Panicked => CallEvent::Error,
+            Self::Vetoed => CallEvent::Vetoed,
         }
+    }
+
+    /// Whether any event that tells it is heard.
+    pub(crate) fn is_heard(self, heard: CallsHeard, usage: Option<&Usage>) -> bool {
+        heard.has(self.event()) || (usage.is_some() && heard.has(CallEvent::Tokens))
     }
 
     /// The same word as the span's `error.type`.
@@ -62,8 +67,9 @@ impl Outcome {
     }
 }
 
-/// Emits the one end event, and the mirror of the tokens after it.
+/// Emits the one end event, and the mirror of the tokens after it; of both what somebody hears.
 pub(crate) fn tell(
+    heard: CallsHeard,
     mut attributes: Attributes,
     outcome: Outcome,
     usage: Option<&Usage>,
@@ -72,17 +78,22 @@ pub(crate) fn tell(
     attributes.put(key::OUTCOME, Value::of_static(outcome.as_str()));
     let error = outcome.error().map(Value::of_static);
     attributes.put(key::ERROR_TYPE, error.into());
-    note_request(&mut attributes);
-    note_modules(&mut attributes);
-    let mirror = usage.map(|usage| mirror_of(&attributes, usage));
-    if let Some(usage) = usage {
-        note_tokens(&mut attributes, usage);
-        attributes.put(key::TOTAL_TOKENS, usage.total().into());
-    }
-    attributes.put(key::COST, cost.map(Value::from).into());
-    emit(outcome.event(), attributes);
-    if let Some(mirror) = mirror {
-        emit("lm.tokens", mirror);
+    note_surroundings(&mut attributes);
+    let mirrored = usage.filter(|_| heard.has(CallEvent::Tokens));
+    let event = outcome.event();
+    if heard.has(event) {
+        let mirror = mirrored.map(|usage| mirror_of(attributes.clone(), usage));
+        if let Some(usage) = usage {
+            note_tokens(&mut attributes, usage);
+            attributes.put(key::TOTAL_TOKENS, usage.total().into());
+        }
+        attributes.put(key::COST, cost.map(Value::from).into());
+        emit(event, attributes);
+        if let Some(mirror) = mirror {
+            emit(CallEvent::Tokens, mirror);
+        }
+    } else if let Some(usage) = mirrored {
+        emit(CallEvent::Tokens, mirror_of(attributes, usage));
     }
 }
 
@@ -97,17 +108,22 @@ pub(crate) fn note_tokens(attributes: &mut Attributes, usage: &Usage) {
     attributes.put(key::USAGE, (*usage).into());
 }
 
-/// Says in `attributes` which modules are around, if there are any.
-fn note_modules(attributes: &mut Attributes) {
-    let scope = current::with(|current| current.context.scope.clone());
-    if let Some(modules) = scope.as_deref().and_then(Scope::modules) {
+/// Says in `attributes` which request is served here and which modules are around, if there are any.
+fn note_surroundings(attributes: &mut Attributes) {
+    let Some(scope) = current::with(|current| current.context.scope.clone()) else {
+        return;
+    };
+    if let Some(request) = scope.request() {
+        request.note(attributes);
+    }
+    if let Some(modules) = scope.modules() {
         attributes.put(key::MODULE_PATH, modules.path().into());
     }
 }
 
 /// The tokens under the names of the mirrored system's event.
-fn mirror_of(call: &Attributes, usage: &Usage) -> Attributes {
-    let mut mirror = call.clone();
+fn mirror_of(call: Attributes, usage: &Usage) -> Attributes {
+    let mut mirror = call;
     mirror.put("input_tokens", usage.input_total().into());
     let cached = usage.get_cached();
     mirror.put("cached_tokens", (cached > 0).then_some(cached).into());
@@ -118,6 +134,6 @@ fn mirror_of(call: &Attributes, usage: &Usage) -> Attributes {
 }
 
 /// Events of a call never become observations: its span already is one.
-fn emit(name: &'static str, attributes: Attributes) {
-    Event::new(name, attributes).unrecorded().emit();
+fn emit(event: CallEvent, attributes: Attributes) {
+    Event::new(event.name(), attributes).unrecorded().tell();
 }

@@ -40,7 +40,7 @@ pub(super) struct Asked {
     operation: Value,
     max_tokens: Option<u64>,
     estimate: Option<u64>,
-    estimated_usage: Option<Usage>,
+    estimated_usage: Value,
 }
 
 /// The parameters of a request that are an attribute and nothing else.
@@ -58,19 +58,23 @@ impl Generation {
     pub fn new(provider: impl Into<Value>, model: impl Into<Value>) -> Self {
         let (provider, model) = (provider.into(), model.into());
         let operation = Value::of_static("chat");
+        let mut spec = SpanSpec::new("llm.generate");
+        // Filled in where it lies: a record is large, and each step of a builder may move it.
+        let record = spec.record_mut();
+        record.observation = ObservationType::Generation;
+        let attributes = &mut record.attributes;
+        attributes.put(key::OPERATION_NAME, operation.clone());
+        attributes.put(key::PROVIDER_NAME, provider.clone());
+        attributes.put(key::REQUEST_MODEL, model.clone());
         Self {
-            spec: SpanSpec::new("llm.generate")
-                .observation(ObservationType::Generation)
-                .attribute(key::OPERATION_NAME, operation.clone())
-                .attribute(key::PROVIDER_NAME, provider.clone())
-                .attribute(key::REQUEST_MODEL, model.clone()),
+            spec,
             asked: Asked {
                 provider,
                 model,
                 operation,
                 max_tokens: None,
                 estimate: None,
-                estimated_usage: None,
+                estimated_usage: Value::null(),
             },
         }
     }
@@ -80,7 +84,7 @@ impl Generation {
     pub fn operation(mut self, operation: impl Into<Cow<'static, str>>) -> Self {
         let operation = operation.into();
         if operation == "embeddings" {
-            self.spec = self.spec.observation(ObservationType::Embedding);
+            self.spec.record_mut().observation = ObservationType::Embedding;
         }
         self.asked.operation = match operation {
             Cow::Borrowed(name) => Value::of_static(name),
@@ -92,17 +96,19 @@ impl Generation {
 
     /// Sets the prompt: text, or messages as anything serialisable.
     pub fn input(mut self, input: impl Into<Value>) -> Self {
-        self.spec = self.spec.input(input);
+        let input = input.into();
+        self.spec.record_mut().attributes.put(key::INPUT, input);
         self
     }
 
     /// Sets a parameter of the request by its full key, such as `gen_ai.request.choice.count`.
     pub fn attribute(mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Self {
-        self.spec = self.spec.attribute(key, value);
+        self.spec.record_mut().attributes.set(key, value);
         self
     }
 
     /// Sets the most tokens that the answer may have.
+    #[inline]
     pub fn max_tokens(mut self, tokens: u64) -> Self {
         self.asked.max_tokens = Some(tokens);
         self.attribute(key::REQUEST_MAX_TOKENS, tokens)
@@ -154,6 +160,7 @@ impl Generation {
 
     /// States an upper bound of the tokens, input and output together, for budgets to judge by
     /// before the call.
+    #[inline]
     pub fn estimate(mut self, tokens: u64) -> Self {
         self.asked.estimate = Some(tokens);
         self
@@ -162,10 +169,11 @@ impl Generation {
     /// States an upper bound of the tokens by class, for budgets that know what each class costs.
     /// Its total is the [`estimate`](Self::estimate), unless another one is stated after it.
     pub fn estimate_usage(mut self, usage: Usage) -> Self {
-        self.asked.estimated_usage = Some(usage);
+        self.asked.estimated_usage = usage.into();
         self.estimate(usage.total())
     }
 
+    #[inline]
     pub(super) fn into_parts(self) -> (SpanSpec, Asked) {
         (self.spec, self.asked)
     }
@@ -173,13 +181,13 @@ impl Generation {
 
 impl Asked {
     /// The attributes that the events of this call begin with.
-    pub(super) fn attributes(&self) -> Attributes {
+    pub(super) fn into_attributes(self) -> Attributes {
         let mut attributes = Attributes::new();
-        attributes.put(key::PROVIDER_NAME, self.provider.clone());
-        attributes.put(key::REQUEST_MODEL, self.model.clone());
-        attributes.put(key::OPERATION_NAME, self.operation.clone());
+        attributes.put(key::PROVIDER_NAME, self.provider);
+        attributes.put(key::REQUEST_MODEL, self.model);
+        attributes.put(key::OPERATION_NAME, self.operation);
         attributes.put(key::ESTIMATED_TOKENS, self.estimate.into());
-        attributes.put(key::ESTIMATED_USAGE, self.estimated_usage.into());
+        attributes.put(key::ESTIMATED_USAGE, self.estimated_usage);
         attributes.put(key::REQUEST_MAX_TOKENS, self.max_tokens.into());
         attributes
     }

@@ -20,7 +20,7 @@ pub use self::{
 };
 use super::BoxError;
 use crate::{
-    context::Context, emit::calls_are_heard_here, event::Vetoed, generation::OwnedCall,
+    context::Context, emit::calls_heard_here, event::Vetoed, generation::OwnedCall,
     observability::Observability,
 };
 
@@ -180,7 +180,7 @@ impl Default for GenerationLayer {
 
 /// Whether anybody wants to know of calls here.
 pub(super) fn is_wanted() -> bool {
-    Observability::is_enabled() || calls_are_heard_here()
+    Observability::is_enabled() || calls_heard_here().any()
 }
 
 impl<S> Layer<S> for GenerationLayer {

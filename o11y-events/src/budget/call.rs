@@ -38,7 +38,8 @@ impl Budget {
     /// beginning.
     pub(crate) fn end(&self, caller: Caller<'_>, ended: &Ended<'_>) -> bool {
         // Which budget holds the call is not known here, so neither is whether it has windows.
-        let now = self.handle.tree.now();
+        let tree = &self.handle.tree;
+        let now = if tree.has_windows() { tree.now() } else { 0 };
         let mut crossings = Vec::new();
         let is_known = self.lock().settle_call(caller, ended, now, &mut crossings);
         tell(crossings);

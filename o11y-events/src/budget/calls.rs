@@ -3,9 +3,13 @@
 //! Several trackers may watch budgets of one tree, say one for an agent and one for the process.
 //! Each budget is held by whoever comes first, so that a call counts once everywhere.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    iter,
+};
 
 use compact_str::CompactString;
+use foldhash::fast::RandomState;
 
 use super::{
     ask::Asked,
@@ -22,14 +26,33 @@ const MAX_OPEN: usize = 65_536;
 /// Calls under way.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
-    open: HashMap<CompactString, Vec<Part>>,
+    open: HashMap<CompactString, Parts, RandomState>,
     next: u64,
     /// When it was last looked for calls that have expired.
     swept: u64,
 }
 
-/// What one tracker holds for a call.
+/// What is held for a call, as a rule by one tracker.
 #[derive(Debug)]
+struct Parts {
+    first: Part,
+    others: Vec<Part>,
+}
+
+impl Parts {
+    fn iter(&self) -> impl Iterator<Item = &Part> {
+        iter::once(&self.first).chain(&self.others)
+    }
+
+    /// Takes the first away; false if there is no other.
+    fn lose_first(&mut self) -> bool {
+        let next = self.others.pop();
+        next.map(|next| self.first = next).is_some()
+    }
+}
+
+/// What one tracker holds for a call.
+#[derive(Debug, Clone, Copy)]
 struct Part {
     tracker: u64,
     /// Numbers calls in the order in which they began.
@@ -54,14 +77,19 @@ impl State {
         (now, expiry): (u64, Option<u64>),
         crossings: &mut Vec<Crossing>,
     ) -> Result<(), BudgetExceeded> {
-        self.release_call(caller);
+        let is_known = self.calls.open.contains_key(caller.call);
+        if is_known {
+            self.release_call(caller);
+        }
         if self.calls.open.len() >= MAX_OPEN {
             self.give_up_oldest();
         }
         if let Some(expiry) = expiry {
             self.give_up_expired(now, expiry);
         }
-        let until = self.first_held(caller.call, leaf);
+        let until = is_known
+            .then(|| self.first_held(caller.call, leaf))
+            .flatten();
         let hold = self.reserve(leaf, until, asked, now, crossings)?;
         self.retain(leaf);
         self.calls.next += 1;
@@ -70,11 +98,15 @@ impl State {
             order: self.calls.next,
             hold,
         };
-        let open = &mut self.calls.open;
-        if let Some(parts) = open.get_mut(caller.call) {
-            parts.push(part);
-        } else {
-            open.insert(caller.call.into(), vec![part]);
+        match self.calls.open.entry(caller.call.into()) {
+            Entry::Occupied(mut parts) => parts.get_mut().others.push(part),
+            Entry::Vacant(place) => {
+                let others = Vec::new();
+                place.insert(Parts {
+                    first: part,
+                    others,
+                });
+            }
         }
         Ok(())
     }
@@ -98,14 +130,16 @@ impl State {
     /// What the tracker holds for a call.
     fn take_call(&mut self, caller: Caller<'_>) -> Option<Hold> {
         let parts = self.calls.open.get_mut(caller.call)?;
-        let place = parts
-            .iter()
-            .position(|part| part.tracker == caller.tracker)?;
-        let part = parts.swap_remove(place);
-        if parts.is_empty() {
+        let is_its = |part: &Part| part.tracker == caller.tracker;
+        let first = parts.first;
+        if !is_its(&first) {
+            let place = parts.others.iter().position(is_its)?;
+            return Some(parts.others.swap_remove(place).hold);
+        }
+        if !parts.lose_first() {
             self.calls.open.remove(caller.call);
         }
-        Some(part.hold)
+        Some(first.hold)
     }
 
     /// A call was not made.
@@ -137,7 +171,8 @@ impl State {
     /// Makes room: the oldest eighth counts as given up. If one of them ends after all, what it
     /// used is added all the same.
     fn give_up_oldest(&mut self) {
-        let orders = self.calls.open.values().flatten().map(|part| part.order);
+        let parts = self.calls.open.values().flat_map(Parts::iter);
+        let orders = parts.map(|part| part.order);
         let mut orders: Vec<_> = orders.collect();
         orders.sort_unstable();
         if let Some(newest) = orders.get(MAX_OPEN / 8).copied() {
@@ -157,8 +192,12 @@ impl State {
     fn give_up(&mut self, is_over: impl Fn(&Part) -> bool) {
         let mut over = Vec::new();
         self.calls.open.retain(|_, parts| {
-            over.extend(parts.extract_if(.., |part| is_over(part)));
-            !parts.is_empty()
+            over.extend(parts.others.extract_if(.., |part| is_over(part)));
+            if !is_over(&parts.first) {
+                return true;
+            }
+            over.push(parts.first);
+            parts.lose_first()
         });
         for part in over {
             self.release(&part.hold);

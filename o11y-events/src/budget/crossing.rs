@@ -38,12 +38,17 @@ pub(crate) struct Crossing {
     pub(super) standing: Standing,
 }
 
-/// Says which lines were crossed. Never called under a lock: whoever
-/// hears it may use the budget.
+/// Says which lines were crossed: as a rule none. Never called under a lock: whoever hears it may
+/// use the budget.
+#[inline]
 pub(crate) fn tell(crossings: Vec<Crossing>) {
-    if crossings.is_empty() {
-        return; // as a rule
+    if !crossings.is_empty() {
+        tell_all(crossings);
     }
+}
+
+#[cold]
+fn tell_all(crossings: Vec<Crossing>) {
     for Crossing { line, standing } in crossings {
         let (name, reason) = match line {
             Line::Threshold => ("budget.threshold", None),

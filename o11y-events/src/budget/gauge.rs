@@ -67,13 +67,16 @@ impl Gauge {
         reserved.of(self.limit.measure())
     }
 
-    /// A call begins.
-    pub(super) fn begin(&mut self, now: u64) {
-        if self.books_at_the_start()
-            && let Some(window) = &mut self.window
-        {
-            window.book(now, 1);
+    /// A call begins; true if more is spent by that.
+    pub(super) fn begin(&mut self, now: u64) -> bool {
+        if self.limit.measure() != Measure::Calls {
+            return false;
         }
+        let Some(window) = &mut self.window else {
+            return false;
+        };
+        window.book(now, 1);
+        true
     }
 
     /// Sets the alarms anew that are due, before more is booked: what is booked at once may cross

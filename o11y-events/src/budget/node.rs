@@ -108,9 +108,17 @@ impl Node {
         self.open += 1;
         for gauge in &mut self.gauges {
             gauge.rearm(now);
-            gauge.begin(now);
+            if gauge.begin(now) {
+                note_crossings(
+                    &self.name,
+                    gauge,
+                    &self.spent,
+                    &self.reserved,
+                    now,
+                    crossings,
+                );
+            }
         }
-        self.note_crossings(now, crossings);
     }
 
     /// Takes back what was reserved.
@@ -143,17 +151,14 @@ impl Node {
         for gauge in &mut self.gauges {
             gauge.rearm(now);
             gauge.book(used, began, now);
-        }
-        self.note_crossings(now, crossings);
-    }
-
-    fn note_crossings(&mut self, now: u64, crossings: &mut Vec<Crossing>) {
-        for gauge in &mut self.gauges {
-            let spent = gauge.spent(&self.spent, now);
-            for line in gauge.crossed(spent, now) {
-                let standing = standing(&self.name, gauge, spent, &self.reserved);
-                crossings.push(Crossing { line, standing });
-            }
+            note_crossings(
+                &self.name,
+                gauge,
+                &self.spent,
+                &self.reserved,
+                now,
+                crossings,
+            );
         }
     }
 
@@ -180,6 +185,22 @@ impl Node {
             gauge.reset();
         }
         [&mut self.by_model, &mut self.by_provider, &mut self.by_user].map(std::mem::take)
+    }
+}
+
+/// What was spent has grown: notes the lines that it has crossed by that.
+fn note_crossings(
+    name: &Arc<str>,
+    gauge: &mut Gauge,
+    spent: &Amounts,
+    reserved: &Reserved,
+    now: u64,
+    crossings: &mut Vec<Crossing>,
+) {
+    let spent = gauge.spent(spent, now);
+    for line in gauge.crossed(spent, now) {
+        let standing = standing(name, gauge, spent, reserved);
+        crossings.push(Crossing { line, standing });
     }
 }
 

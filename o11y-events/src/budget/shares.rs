@@ -30,17 +30,23 @@ pub(super) struct Shares {
 
 impl Shares {
     pub(super) fn add(&mut self, name: Option<&str>, amounts: &Amounts) {
-        let name = name.unwrap_or(UNKNOWN);
-        let known = |name: &str| self.lines.iter().position(|(line, _)| line == name);
-        let name = match known(name) {
-            None if self.lines.len() >= MAX_LINES => OTHERS,
-            _ => name,
-        };
-        let place = known(name).unwrap_or_else(|| {
+        let place = self.place_of(name.unwrap_or(UNKNOWN));
+        self.lines[place].1.add(amounts);
+    }
+
+    /// The line of a name, made if there is room, or else that of all others.
+    fn place_of(&mut self, name: &str) -> usize {
+        let of = |name: &str| self.lines.iter().position(|(line, _)| line == name);
+        let mut known = of(name);
+        let is_full = self.lines.len() >= MAX_LINES;
+        if known.is_none() && is_full {
+            known = of(OTHERS);
+        }
+        known.unwrap_or_else(|| {
+            let name = if is_full { OTHERS } else { name };
             self.lines.push((name.to_owned(), Amounts::default()));
             self.lines.len() - 1
-        });
-        self.lines[place].1.add(amounts);
+        })
     }
 
     /// The lines, the largest first: by money, then by tokens.

@@ -36,6 +36,8 @@ pub(super) struct Tree {
     /// Whether any budget limits money: set once, and read without the lock. Nothing else is
     /// concluded from it, so no order is needed.
     limits_cost: AtomicBool,
+    /// Whether any budget has a limit per window, in the same way.
+    has_windows: AtomicBool,
 }
 
 impl Tree {
@@ -49,6 +51,7 @@ impl Tree {
             state: Mutex::default(),
             clock: Box::new(clock),
             limits_cost: AtomicBool::new(false),
+            has_windows: AtomicBool::new(false),
         }
     }
 
@@ -59,6 +62,14 @@ impl Tree {
 
     pub(super) fn limits_cost(&self) -> bool {
         self.limits_cost.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn has_windows(&self) -> bool {
+        self.has_windows.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note_window(&self) {
+        self.has_windows.store(true, Ordering::Relaxed);
     }
 
     pub(super) fn note_cost_limit(&self) {

@@ -8,94 +8,185 @@ use crate::{
     pricing::Unpriced,
 };
 
-/// The id that the events of one call share.
-pub(super) fn call_id(event: &Event) -> Option<&str> {
-    event.attribute(key::CALL_ID).and_then(Value::as_str)
+/// What an event says of a call, as far as budgets care.
+///
+/// Read in one go: to look for one key is to compare it with all before it.
+#[derive(Default)]
+pub(super) struct Said<'a> {
+    /// The id that the events of one call share.
+    pub(super) call: Option<&'a str>,
+    /// Whether it repeats what another event has said.
+    pub(super) is_mirror: bool,
+    provider: Option<&'a str>,
+    model: Option<&'a str>,
+    response_model: Option<&'a str>,
+    user: Option<&'a str>,
+    estimated_usage: Option<&'a Usage>,
+    estimated_tokens: Option<u64>,
+    max_tokens: Option<u64>,
+    usage: Option<&'a Usage>,
+    input: Option<u64>,
+    older_input: Option<u64>,
+    output: Option<u64>,
+    older_output: Option<u64>,
+    total: Option<u64>,
+    cost: Option<Cost>,
 }
 
-/// Whether it repeats what another event has said.
-pub(super) fn is_mirror(event: &Event) -> bool {
-    event.attribute(key::MIRROR).and_then(Value::as_bool) == Some(true)
-}
-
-/// Model, provider and user. The model that was asked for comes first: a failed call knows no
-/// other, and one that answers under a dated name would stand in two lines.
-pub(super) fn names(event: &Event) -> Names<'_> {
-    Names {
-        model: text(event, key::REQUEST_MODEL).or_else(|| text(event, key::RESPONSE_MODEL)),
-        provider: text(event, key::PROVIDER_NAME),
-        user: event.trace_attributes().and_then(|trace| trace.get_user()),
+impl<'a> Said<'a> {
+    /// Reads what a request says, or that a call was not made.
+    pub(super) fn by_request(request: &'a Event) -> Self {
+        let mut said = Self::around(request);
+        for (key, value) in request.attributes().iter() {
+            match key {
+                key::ESTIMATED_USAGE => said.estimated_usage = usage(value),
+                key::ESTIMATED_TOKENS => said.estimated_tokens = value.as_u64(),
+                key::REQUEST_MAX_TOKENS => said.max_tokens = value.as_u64(),
+                _ => said.note(key, value),
+            }
+        }
+        said
     }
-}
 
-/// What the request says that the call may use; none if it says nothing. Zero says nothing: no
-/// call is free of tokens.
-pub(super) fn estimate(request: &Event) -> Option<Ask> {
-    let usage = usage(request, key::ESTIMATED_USAGE);
-    let tokens = count(request, key::ESTIMATED_TOKENS).filter(|tokens| *tokens > 0);
-    let output = count(request, key::REQUEST_MAX_TOKENS).filter(|tokens| *tokens > 0);
-    if usage.is_none() && tokens.is_none() && output.is_none() {
-        return None;
+    /// Reads what the end of a call says.
+    pub(super) fn by_end(end: &'a Event) -> Self {
+        let mut said = Self::around(end);
+        for (key, value) in end.attributes().iter() {
+            match key {
+                key::RESPONSE_MODEL => said.response_model = value.as_str(),
+                key::USAGE => said.usage = usage(value),
+                key::INPUT_TOKENS => said.input = value.as_u64(),
+                key::PROMPT_TOKENS => said.older_input = value.as_u64(),
+                key::OUTPUT_TOKENS => said.output = value.as_u64(),
+                key::COMPLETION_TOKENS => said.older_output = value.as_u64(),
+                key::TOTAL_TOKENS => said.total = value.as_u64(),
+                key::COST => said.cost = cost(value),
+                _ => said.note(key, value),
+            }
+        }
+        said
     }
-    let mut ask = Ask::new();
-    if let Some(usage) = usage {
-        ask = ask.usage(usage);
+
+    /// What the surroundings say.
+    fn around(event: &'a Event) -> Self {
+        Self {
+            user: event.trace_attributes().and_then(|trace| trace.get_user()),
+            ..Self::default()
+        }
     }
-    if let Some(tokens) = tokens {
-        ask = ask.tokens(tokens);
+
+    /// What every event of a call says.
+    fn note(&mut self, key: &str, value: &'a Value) {
+        match key {
+            key::CALL_ID => self.call = value.as_str(),
+            key::MIRROR => self.is_mirror = value.as_bool() == Some(true),
+            key::PROVIDER_NAME => self.provider = value.as_str(),
+            key::REQUEST_MODEL => self.model = value.as_str(),
+            _ => {}
+        }
     }
-    if let Some(most) = output {
-        let stated = usage.map_or(u64::MAX, |usage| usage.output_total());
-        ask = ask.output_tokens(most.min(stated));
+
+    /// Model, provider and user. The model that was asked for comes first: a failed call knows no
+    /// other, and one that answers under a dated name would stand in two lines.
+    pub(super) fn names(&self) -> Names<'a> {
+        Names {
+            model: self.model.or(self.response_model),
+            provider: self.provider,
+            user: self.user,
+        }
     }
-    Some(ask)
-}
 
-/// Why a call to that model has no price, if it has none.
-pub(super) fn unpriced(request: &Event, prices: &Prices) -> Option<Unpriced> {
-    let (provider, model) = asked_of(request);
-    let usage = Usage::new().input(1);
-    prices
-        .cost(provider, model.unwrap_or("(unknown)"), &usage)
-        .err()
-}
+    /// What the request says that the call may use; none if it says nothing. Zero says nothing: no
+    /// call is free of tokens.
+    pub(super) fn estimate(&self) -> Option<Ask> {
+        let tokens = self.estimated_tokens.filter(|tokens| *tokens > 0);
+        let output = self.max_tokens.filter(|tokens| *tokens > 0);
+        if self.estimated_usage.is_none() && tokens.is_none() && output.is_none() {
+            return None;
+        }
+        let mut ask = Ask::new();
+        if let Some(usage) = self.estimated_usage {
+            ask = ask.usage(*usage);
+        }
+        if let Some(tokens) = tokens {
+            ask = ask.tokens(tokens);
+        }
+        if let Some(most) = output {
+            let stated = self.estimated_usage.map_or(u64::MAX, Usage::output_total);
+            ask = ask.output_tokens(most.min(stated));
+        }
+        Some(ask)
+    }
 
-/// The most tokens that the model of a request gives.
-pub(super) fn model_maximum(request: &Event, prices: &Prices) -> Option<Ask> {
-    let (provider, model) = asked_of(request);
-    let most = prices.max_output_tokens(provider, model?)?;
-    Some(Ask::new().output_tokens(most))
-}
+    /// Why a call to that model has no price, if it has none.
+    pub(super) fn unpriced(&self, prices: &Prices) -> Option<Unpriced> {
+        let usage = Usage::new().input(1);
+        let model = self.model.unwrap_or("(unknown)");
+        prices.cost(self.provider, model, &usage).err()
+    }
 
-fn asked_of(request: &Event) -> (Option<&str>, Option<&str>) {
-    let provider = text(request, key::PROVIDER_NAME);
-    (provider, text(request, key::REQUEST_MODEL))
-}
+    /// The most tokens that the model of a request gives.
+    pub(super) fn model_maximum(&self, prices: &Prices) -> Option<Ask> {
+        let most = prices.max_output_tokens(self.provider, self.model?)?;
+        Some(Ask::new().output_tokens(most))
+    }
 
-/// The most that such a call can cost.
-pub(super) fn price_ask(ask: Ask, request: &Event, prices: &Prices) -> Ask {
-    let (provider, Some(model)) = asked_of(request) else {
-        return ask;
-    };
-    if let Some(usage) = usage(request, key::ESTIMATED_USAGE) {
-        return match prices.cost(provider, model, &usage) {
-            Ok(cost) => ask.cost(cost),
-            Err(_unpriced) => ask, // its end tells
+    /// The most that such a call can cost.
+    pub(super) fn price(&self, ask: Ask, prices: &Prices) -> Ask {
+        let (provider, Some(model)) = (self.provider, self.model) else {
+            return ask;
         };
+        if let Some(usage) = self.estimated_usage {
+            return match prices.cost(provider, model, usage) {
+                Ok(cost) => ask.cost(cost),
+                Err(_unpriced) => ask, // its end tells
+            };
+        }
+        let (output, total) = (
+            ask.stated(Measure::OutputTokens),
+            ask.stated(Measure::Tokens),
+        );
+        let total = total.unwrap_or(0);
+        let output = output.unwrap_or(0).min(total);
+        // What is output may be less, and then input is more: the dearest is at one of the two ends.
+        let ends = [(total, 0), (total - output, output)];
+        let costs = ends.map(|(input, output)| prices.ceiling(provider, model, input, output));
+        match costs.into_iter().flatten().max() {
+            Some(cost) if ask.is_bound() => ask.cost(cost),
+            Some(cost) => ask.cost_at_least(cost),
+            None => ask,
+        }
     }
-    let (output, total) = (
-        ask.stated(Measure::OutputTokens),
-        ask.stated(Measure::Tokens),
-    );
-    let total = total.unwrap_or(0);
-    let output = output.unwrap_or(0).min(total);
-    // What is output may be less, and then input is more: the dearest is at one of the two ends.
-    let ends = [(total, 0), (total - output, output)];
-    let costs = ends.map(|(input, output)| prices.ceiling(provider, model, input, output));
-    match costs.into_iter().flatten().max() {
-        Some(cost) if ask.is_bound() => ask.cost(cost),
-        Some(cost) => ask.cost_at_least(cost),
-        None => ask,
+
+    /// What an ended call used. The total is believed before the parts.
+    pub(super) fn used(&self, prices: Option<&Prices>) -> Used {
+        let input = self.input.or(self.older_input);
+        let output = self.output.or(self.older_output);
+        let metered = self.usage.is_some() || input.or(output).or(self.total).is_some();
+        let usage = self.usage.copied().unwrap_or_else(|| {
+            // A total without parts is priced as input, which is what most tokens are.
+            let (output, total) = (output.unwrap_or(0), self.total.unwrap_or(0));
+            let input = input.unwrap_or_else(|| total.saturating_sub(output));
+            Usage::new().input(input).output(output)
+        });
+        let cost = self.cost.or_else(|| self.cost_of(&usage, prices?));
+        let mut amounts = Amounts::of_call(usage, cost);
+        if let Some(total) = self.total {
+            amounts[Measure::Tokens] = total;
+        }
+        Used {
+            amounts,
+            metered,
+            priced: cost.is_some() || usage.total() == 0,
+        }
+    }
+
+    /// The model that answered is the better known one: it has a date.
+    fn cost_of(&self, usage: &Usage, prices: &Prices) -> Option<Cost> {
+        [self.response_model, self.model]
+            .into_iter()
+            .flatten()
+            .find_map(|model| prices.cost(self.provider, model, usage).ok())
     }
 }
 
@@ -108,62 +199,19 @@ pub(super) struct Used {
     pub(super) priced: bool,
 }
 
-/// The total is believed before the parts.
-pub(super) fn used(end: &Event, prices: Option<&Prices>) -> Used {
-    let usage = usage(end, key::USAGE);
-    let part = |keys: [&str; 2]| keys.into_iter().find_map(|key| count(end, key));
-    let input = part([key::INPUT_TOKENS, key::PROMPT_TOKENS]);
-    let output = part([key::OUTPUT_TOKENS, key::COMPLETION_TOKENS]);
-    let total = count(end, key::TOTAL_TOKENS);
-    let metered = usage.is_some() || input.or(output).or(total).is_some();
-    let usage = usage.unwrap_or_else(|| {
-        // A total without parts is priced as input, which is what most tokens are.
-        let (output, total) = (output.unwrap_or(0), total.unwrap_or(0));
-        let input = input.unwrap_or_else(|| total.saturating_sub(output));
-        Usage::new().input(input).output(output)
-    });
-    let cost = cost(end).or_else(|| price(end, &usage, prices));
-    let mut amounts = Amounts::of_call(usage, cost);
-    if let Some(total) = total {
-        amounts[Measure::Tokens] = total;
-    }
-    Used {
-        amounts,
-        metered,
-        priced: cost.is_some() || usage.total() == 0,
+fn usage(value: &Value) -> Option<&Usage> {
+    match value.as_ref() {
+        ValueRef::Usage(usage) => Some(usage),
+        _ => None,
     }
 }
 
 /// What the call itself says that it cost.
-fn cost(end: &Event) -> Option<Cost> {
-    match end.attribute(key::COST).map(Value::as_ref) {
-        Some(ValueRef::Cost(cost)) => Some(cost),
+fn cost(value: &Value) -> Option<Cost> {
+    match value.as_ref() {
+        ValueRef::Cost(cost) => Some(cost),
         _ => None,
     }
-}
-
-/// The model that answered is the better known one: it has a date.
-fn price(end: &Event, usage: &Usage, prices: Option<&Prices>) -> Option<Cost> {
-    let provider = text(end, key::PROVIDER_NAME);
-    [key::RESPONSE_MODEL, key::REQUEST_MODEL]
-        .into_iter()
-        .filter_map(|key| text(end, key))
-        .find_map(|model| prices?.cost(provider, model, usage).ok())
-}
-
-fn usage(event: &Event, key: &str) -> Option<Usage> {
-    match event.attribute(key).map(Value::as_ref) {
-        Some(ValueRef::Usage(usage)) => Some(*usage),
-        _ => None,
-    }
-}
-
-fn text<'a>(event: &'a Event, key: &str) -> Option<&'a str> {
-    event.attribute(key).and_then(Value::as_str)
-}
-
-fn count(event: &Event, key: &str) -> Option<u64> {
-    event.attribute(key).and_then(Value::as_u64)
 }
 
 #[cfg(test)]
@@ -173,7 +221,9 @@ mod tests {
     use super::*;
 
     fn tokens(attributes: Attributes) -> u64 {
-        used(&Event::new("llm.generate", attributes), None).amounts[Measure::Tokens]
+        Said::by_end(&Event::new("llm.generate", attributes))
+            .used(None)
+            .amounts[Measure::Tokens]
     }
 
     #[test]
@@ -208,8 +258,9 @@ mod tests {
             let mut attributes = attributes;
             attributes.set(key::REQUEST_MODEL, "known");
             let request = Event::new("llm.request", attributes);
-            let ask = estimate(&request).unwrap_or_default();
-            price_ask(ask, &request, &prices()).stated(Measure::Cost)
+            let said = Said::by_request(&request);
+            let ask = said.estimate().unwrap_or_default();
+            said.price(ask, &prices()).stated(Measure::Cost)
         };
         let dollars = |dollars| Some(Cost::usd(dollars).picodollars());
 
@@ -236,7 +287,10 @@ mod tests {
     #[test]
     fn a_call_is_priced_by_what_it_says_or_else_by_its_model() {
         let usage = Usage::new().input(100);
-        let used = |attributes| used(&Event::new("llm.generate", attributes), Some(&prices()));
+        let used = |attributes| {
+            let event = Event::new("llm.generate", attributes);
+            Said::by_end(&event).used(Some(&prices()))
+        };
 
         let own = used(attributes! { key::COST => Cost::usd(7.0), key::USAGE => usage });
         assert_eq!(own.amounts[Measure::Cost], Cost::usd(7.0).picodollars());

@@ -1,6 +1,7 @@
 //! What every tracker does when a model call begins and ends.
 
 use std::{
+    borrow::Cow,
     fmt,
     sync::{
         Arc,
@@ -11,7 +12,7 @@ use std::{
 
 use o11y_core::{Event, Veto};
 
-use super::{prices::Prices, reading, unpriced::UnpricedCalls};
+use super::{prices::Prices, reading::Said, unpriced::UnpricedCalls};
 use crate::{
     budget::{Ask, Budget, BudgetExceeded, Caller, Ended, KeyedBudgets},
     pricing::Unpriced,
@@ -116,54 +117,60 @@ impl Watch {
 
     /// Hears an event of a call.
     pub(crate) fn hear(&self, event: &Event) -> Result<(), Refusal> {
-        match event.name() {
-            _ if reading::is_mirror(event) => {}
+        let answered = match event.name() {
             "llm.request" => return self.begin(event),
-            "llm.generate" | "llm.error" => self.end(event),
             "llm.vetoed" => {
-                if let Some(caller) = self.caller(event) {
-                    self.budget().give_back(caller);
-                }
+                self.vetoed(event);
+                return Ok(());
             }
-            _ => {}
-        }
+            "llm.generate" => true,
+            "llm.error" => false,
+            _ => return Ok(()),
+        };
+        self.end(event, answered);
         Ok(())
     }
 
     fn begin(&self, request: &Event) -> Result<(), Refusal> {
-        if !self.covers(request) {
+        let said = Said::by_request(request);
+        if said.is_mirror || !self.covers(request) {
             return Ok(());
         }
-        let budget = self.budget_of(request);
         let prices = self.prices();
-        let ask = self.ask(request, prices.as_ref())?;
-        budget
-            .begin(self.caller(request), &ask, self.settings.expiry)
+        let ask = self.ask(request, &said, prices.as_ref())?;
+        self.budget_of(request)
+            .begin(self.caller(&said), &ask, self.settings.expiry)
             .map_err(Refusal::Exceeded)
     }
 
     /// What a call asks for, its money included.
-    fn ask(&self, request: &Event, prices: Option<&Prices>) -> Result<Ask, Refusal> {
+    fn ask(
+        &self,
+        request: &Event,
+        said: &Said<'_>,
+        prices: Option<&Prices>,
+    ) -> Result<Ask, Refusal> {
         let Settings {
             estimate,
             refuse_unpriced,
             assume_maximum,
             ..
         } = &self.settings;
-        let ask = reading::estimate(request)
+        let ask = said
+            .estimate()
             .or_else(|| estimate.as_ref().map(|estimate| estimate(request)))
             .or_else(|| {
                 let prices = prices.filter(|_| *assume_maximum)?;
-                reading::model_maximum(request, prices)
+                said.model_maximum(prices)
             })
             .unwrap_or_default();
         let Some(prices) = prices else {
             return Ok(ask);
         };
-        match reading::unpriced(request, prices).filter(|_| *refuse_unpriced) {
-            Some(unpriced) => Err(Refusal::Unpriced(unpriced)),
-            None => Ok(reading::price_ask(ask, request, prices)),
+        if *refuse_unpriced && let Some(unpriced) = said.unpriced(prices) {
+            return Err(Refusal::Unpriced(unpriced));
         }
+        Ok(said.price(ask, prices))
     }
 
     /// What prices the calls: nothing, if nobody limits money.
@@ -175,18 +182,29 @@ impl Watch {
         given.or_else(|| needed.then(Prices::builtin))
     }
 
-    fn end(&self, end: &Event) {
+    fn vetoed(&self, event: &Event) {
+        let said = Said::by_request(event);
+        if let Some(caller) = self.caller(&said).filter(|_| !said.is_mirror) {
+            self.budget().give_back(caller);
+        }
+    }
+
+    fn end(&self, end: &Event, answered: bool) {
+        let said = Said::by_end(end);
+        if said.is_mirror {
+            return;
+        }
         let prices = self.prices();
-        let used = reading::used(end, prices.as_ref());
-        let unmetered = !used.metered && end.name() == "llm.generate";
+        let used = said.used(prices.as_ref());
+        let unmetered = !used.metered && answered;
         let ended = Ended {
             used: used.amounts,
-            names: reading::names(end),
+            names: said.names(),
             metered: !unmetered,
             as_asked: unmetered && self.settings.charge_unmetered,
         };
         // A call that began is ended whatever the scope says now.
-        let caller = self.caller(end);
+        let caller = self.caller(&said);
         let was_held = caller.is_some_and(|caller| self.budget().end(caller, &ended));
         if !was_held {
             if !self.covers(end) {
@@ -205,21 +223,20 @@ impl Watch {
     }
 
     /// The budget that a call is held to; the one around all, if it has no key.
-    fn budget_of(&self, event: &Event) -> Budget {
+    fn budget_of(&self, event: &Event) -> Cow<'_, Budget> {
         match &self.route {
-            Route::One(budget) => budget.clone(),
+            Route::One(budget) => Cow::Borrowed(budget),
             Route::Keyed(budgets, key_of) => match key_of(event) {
-                Some(key) => budgets.get(&key),
-                None => budgets.outer().clone(),
+                Some(key) => Cow::Owned(budgets.get(&key)),
+                None => Cow::Borrowed(budgets.outer()),
             },
         }
     }
 
-    fn caller<'a>(&self, event: &'a Event) -> Option<Caller<'a>> {
-        let call = reading::call_id(event)?;
+    fn caller<'a>(&self, said: &Said<'a>) -> Option<Caller<'a>> {
         Some(Caller {
             tracker: self.id,
-            call,
+            call: said.call?,
         })
     }
 

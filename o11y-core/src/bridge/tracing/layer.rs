@@ -25,7 +25,7 @@ use super::{
     place::{self, Found, Place},
     run,
 };
-use crate::{emit::calls_are_heard_here, observability::Observability, value::Value};
+use crate::{emit::calls_heard_here, observability::Observability, value::Value};
 
 pub(super) struct Bridge {
     callsites: Callsites,
@@ -93,7 +93,8 @@ where
         let Some(Callsite::Span(source)) = self.callsites.get(metadata) else {
             return;
         };
-        let is_wanted = Observability::is_enabled() || (self.emit_events && calls_are_heard_here());
+        let is_wanted =
+            Observability::is_enabled() || (self.emit_events && calls_heard_here().any());
         let Some(span) = ctx.span(id).filter(|_| is_wanted) else {
             return;
         };

@@ -7,9 +7,10 @@ use tracing_core::span::Id;
 use super::{callsite::Source, dialect, fields::Fields, place::Place, run::Part, said::Said};
 use crate::{
     attribute::Attributes,
+    bus::CallsHeard,
     clock::Ticks,
     context::{OwnedSpan, current::Current},
-    emit::calls_are_heard_in,
+    emit::calls_heard_in,
     generation::outcome::{self, Outcome},
     id::SpanId,
     key,
@@ -123,15 +124,16 @@ impl Open {
         if !dialect::bills(kind) {
             return false;
         }
-        if emit_events && calls_are_heard_in(self.span.inside().context.telemetry.as_ref()) {
+        let heard = calls_heard_in(self.span.inside().context.telemetry.as_ref());
+        if emit_events && heard.any() {
             let context = self.span.inside().context.clone();
-            context.run(|| self.tell());
+            context.run(|| self.tell(heard));
         }
         self.said.usage().is_some()
     }
 
     /// Tells of a call's end as `Context::generation` does of its own.
-    fn tell(&self) {
+    fn tell(&self, heard: CallsHeard) {
         let now = Ticks::now();
         let said = &self.said;
         let id = self
@@ -158,6 +160,12 @@ impl Open {
         } else {
             Outcome::Answered
         };
-        outcome::tell(attributes, outcome, said.usage().as_ref(), said.cost());
+        outcome::tell(
+            heard,
+            attributes,
+            outcome,
+            said.usage().as_ref(),
+            said.cost(),
+        );
     }
 }

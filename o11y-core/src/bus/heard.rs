@@ -1,0 +1,66 @@
+//! Which events of model calls anybody hears: what nobody hears need not be made.
+
+/// The events that tell of a model call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CallEvent {
+    Request,
+    Generate,
+    Error,
+    Vetoed,
+    Tokens,
+}
+
+impl CallEvent {
+    const ALL: [Self; 5] = [
+        Self::Request,
+        Self::Generate,
+        Self::Error,
+        Self::Vetoed,
+        Self::Tokens,
+    ];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Request => "llm.request",
+            Self::Generate => "llm.generate",
+            Self::Error => "llm.error",
+            Self::Vetoed => "llm.vetoed",
+            Self::Tokens => "lm.tokens",
+        }
+    }
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+/// Those of them that somebody hears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct CallsHeard(u8);
+
+impl CallsHeard {
+    /// The events that are heard by name.
+    pub(super) fn by(hears: impl Fn(&str) -> bool) -> Self {
+        let heard = CallEvent::ALL
+            .into_iter()
+            .filter(|event| hears(event.name()));
+        Self(heard.fold(0, |bits, event| bits | event.bit()))
+    }
+
+    pub(super) const fn bits(self) -> u8 {
+        self.0
+    }
+
+    pub(super) const fn of_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+
+    #[cfg(any(feature = "tower", feature = "tracing", test))]
+    pub(crate) const fn any(self) -> bool {
+        self.0 != 0
+    }
+
+    pub(crate) const fn has(self, event: CallEvent) -> bool {
+        self.0 & event.bit() != 0
+    }
+}
