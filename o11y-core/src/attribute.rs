@@ -238,6 +238,32 @@ impl Attributes {
             .chain(more.flat_map(|block| &block.slots))
     }
 
+    /// Puts a key that is known not to be there yet, so that no key has to be looked at. One that is
+    /// there after all would stand twice.
+    #[inline]
+    pub(crate) fn push(&mut self, key: &'static str, value: Value) {
+        if value.is_null() {
+            return;
+        }
+        let free = self.inline.iter_mut().find(|slot| slot.is_none());
+        match free {
+            Some(slot) => fill(slot, Attribute::new(key, value)),
+            None => self.push_more(key, value),
+        }
+    }
+
+    fn push_more(&mut self, key: &'static str, value: Value) {
+        let mut more = &mut self.more;
+        for _ in 0..BLOCKS {
+            let block = more.get_or_insert_default();
+            if let Some(slot) = block.slots.iter_mut().find(|slot| slot.is_none()) {
+                return fill(slot, Attribute::new(key, value));
+            }
+            more = &mut block.next;
+        }
+        self.leave_out();
+    }
+
     /// Puts all of `late` over what is there.
     pub(crate) fn overlay(&mut self, late: Self) {
         late.inline
@@ -345,6 +371,7 @@ impl Attribute {
         }
     }
 
+    #[inline]
     fn as_pair(&self) -> (&str, &Value) {
         match &self.value {
             Slot::Value(value) => (self.key, value),
@@ -430,6 +457,20 @@ mod tests {
         let expected: Vec<_> = (1..51).map(Some).collect();
         assert_eq!(seen, expected);
         assert_eq!(attributes.len(), 50);
+    }
+
+    #[test]
+    fn what_is_pushed_stands_behind_what_is_there_until_there_is_no_room() {
+        let mut attributes = attributes! { "a" => 1 };
+
+        for _ in 0..130 {
+            attributes.push("b", Value::from(2));
+        }
+        attributes.push("c", Value::null());
+
+        let keys: Vec<_> = attributes.iter().map(|(key, _)| key).collect();
+        assert_eq!((keys[0], keys[1], keys[123]), ("a", "b", "b"));
+        assert_eq!((attributes.len(), attributes.left_out()), (124, 7));
     }
 
     #[test]

@@ -79,6 +79,7 @@ impl Event {
 
     /// Its name.
     #[must_use]
+    #[inline]
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -109,6 +109,7 @@ impl Value {
 
     /// The text, if it is one.
     #[must_use]
+    #[inline]
     pub fn as_str(&self) -> Option<&str> {
         match self.as_ref() {
             ValueRef::Text(text) => Some(text),

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex};
 
 use o11y_core::{
-    Context, Cost, Event, EventBus, Generation, GenerationError, ObservationType, Status,
+    Context, Cost, Event, EventBus, Generation, GenerationError, Module, ObservationType, Status,
     Telemetry, TraceId, Usage, Value, ValueRef, Veto, events, key,
 };
 use serde_json::json;
@@ -367,4 +367,78 @@ fn with_nothing_recorded_and_nobody_listening_usage_is_kept_all_the_same() {
     });
 
     assert_eq!(usage.unwrap(), Some(Usage::new().input(31).output(5)));
+}
+
+/// A call that says all there is to say, and ends well or not; what is heard of it by `patterns`, an
+/// event a line, with its keys.
+fn heard_by(patterns: &[&'static str], ends_well: bool) -> Vec<(String, Vec<String>)> {
+    let bus = EventBus::new();
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let hear = |pattern: &&'static str| {
+        let heard = Arc::clone(&heard);
+        bus.subscribe(*pattern, move |event: &Event| {
+            let keys = event.attributes().iter().map(|(key, _)| key.to_owned());
+            let event = (event.name().to_owned(), keys.collect());
+            heard.lock().unwrap().push(event);
+        })
+    };
+    let subscriptions: Vec<_> = patterns.iter().map(hear).collect();
+    let call = || {
+        let request = Generation::new("openai", "gpt-4o-mini")
+            .max_tokens(100)
+            .estimate_usage(Usage::new().input(1).output(100));
+        Context::generation_blocking(request, |call| {
+            call.first_token();
+            call.retry();
+            call.first_token();
+            call.set_response_model("gpt-4o-mini-2024-07-18");
+            call.set_usage(Usage::new().input(30).cached(8).output(2));
+            call.set_cost(Cost::usd(0.01));
+            match ends_well {
+                true => Ok(()),
+                false => Err(anyhow::anyhow!("the connection was closed")),
+            }
+        })
+    };
+    let in_module = || Context::with_module(Module::new("Barista"), call);
+
+    let answer =
+        Telemetry::events_only(bus.clone()).run(|| Context::with_request("req-1", in_module));
+
+    assert_eq!(answer.is_ok(), ends_well);
+    drop(subscriptions);
+    let events = heard.lock().unwrap().clone();
+    events
+}
+
+#[test]
+fn no_event_of_a_call_says_a_key_twice() {
+    for ends_well in [true, false] {
+        for (name, mut keys) in heard_by(&["*"], ends_well) {
+            let said = keys.len();
+            keys.sort();
+            keys.dedup();
+            assert_eq!(keys.len(), said, "{name}");
+        }
+    }
+}
+
+#[test]
+fn whoever_hears_only_some_events_of_a_call_hears_the_same_in_them() {
+    let all = heard_by(&["*"], true);
+    let names: Vec<_> = all.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["llm.request", "llm.generate", "lm.tokens"]);
+
+    for (place, name) in ["llm.request", "llm.generate", "lm.tokens"]
+        .into_iter()
+        .enumerate()
+    {
+        assert_eq!(heard_by(&[name], true), [all[place].clone()]);
+    }
+    assert_eq!(heard_by(&["llm.*"], true), all[..2]);
+    assert_eq!(
+        heard_by(&["llm.request", "lm.*"], true),
+        [all[0].clone(), all[2].clone()]
+    );
+    assert_eq!(heard_by(&["llm.error"], true), []);
 }

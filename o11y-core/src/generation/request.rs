@@ -43,6 +43,9 @@ pub(super) struct Asked {
     estimated_usage: Value,
 }
 
+/// What is asked of a model unless something else is said.
+const CHAT: Value = Value::of_static("chat");
+
 /// The parameters of a request that are an attribute and nothing else.
 macro_rules! parameters {
     ($($(#[$doc:meta])+ $name:ident: $type:ty = $key:ident),+ $(,)?) => {$(
@@ -57,21 +60,20 @@ impl Generation {
     /// A chat with `model` of `provider`, in a span `llm.generate`.
     pub fn new(provider: impl Into<Value>, model: impl Into<Value>) -> Self {
         let (provider, model) = (provider.into(), model.into());
-        let operation = Value::of_static("chat");
         let mut spec = SpanSpec::new("llm.generate");
         // Filled in where it lies: a record is large, and each step of a builder may move it.
         let record = spec.record_mut();
         record.observation = ObservationType::Generation;
         let attributes = &mut record.attributes;
-        attributes.put(key::OPERATION_NAME, operation.clone());
-        attributes.put(key::PROVIDER_NAME, provider.clone());
-        attributes.put(key::REQUEST_MODEL, model.clone());
+        attributes.push(key::OPERATION_NAME, CHAT);
+        attributes.push(key::PROVIDER_NAME, provider.clone());
+        attributes.push(key::REQUEST_MODEL, model.clone());
         Self {
             spec,
             asked: Asked {
                 provider,
                 model,
-                operation,
+                operation: CHAT,
                 max_tokens: None,
                 estimate: None,
                 estimated_usage: Value::null(),
@@ -183,12 +185,12 @@ impl Asked {
     /// The attributes that the events of this call begin with.
     pub(super) fn into_attributes(self) -> Attributes {
         let mut attributes = Attributes::new();
-        attributes.put(key::PROVIDER_NAME, self.provider);
-        attributes.put(key::REQUEST_MODEL, self.model);
-        attributes.put(key::OPERATION_NAME, self.operation);
-        attributes.put(key::ESTIMATED_TOKENS, self.estimate.into());
-        attributes.put(key::ESTIMATED_USAGE, self.estimated_usage);
-        attributes.put(key::REQUEST_MAX_TOKENS, self.max_tokens.into());
+        attributes.push(key::PROVIDER_NAME, self.provider);
+        attributes.push(key::REQUEST_MODEL, self.model);
+        attributes.push(key::OPERATION_NAME, self.operation);
+        attributes.push(key::ESTIMATED_TOKENS, self.estimate.into());
+        attributes.push(key::ESTIMATED_USAGE, self.estimated_usage);
+        attributes.push(key::REQUEST_MAX_TOKENS, self.max_tokens.into());
         attributes
     }
 }

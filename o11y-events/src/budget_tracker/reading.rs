@@ -37,33 +37,31 @@ impl<'a> Said<'a> {
     /// Reads what a request says, or that a call was not made.
     pub(super) fn by_request(request: &'a Event) -> Self {
         let mut said = Self::around(request);
-        for (key, value) in request.attributes().iter() {
-            match key {
-                key::ESTIMATED_USAGE => said.estimated_usage = usage(value),
-                key::ESTIMATED_TOKENS => said.estimated_tokens = value.as_u64(),
-                key::REQUEST_MAX_TOKENS => said.max_tokens = value.as_u64(),
-                _ => said.note(key, value),
-            }
-        }
+        let attributes = request.attributes().iter();
+        attributes.for_each(|(key, value)| match key {
+            key::ESTIMATED_USAGE => said.estimated_usage = usage(value),
+            key::ESTIMATED_TOKENS => said.estimated_tokens = value.as_u64(),
+            key::REQUEST_MAX_TOKENS => said.max_tokens = value.as_u64(),
+            _ => said.note(key, value),
+        });
         said
     }
 
     /// Reads what the end of a call says.
     pub(super) fn by_end(end: &'a Event) -> Self {
         let mut said = Self::around(end);
-        for (key, value) in end.attributes().iter() {
-            match key {
-                key::RESPONSE_MODEL => said.response_model = value.as_str(),
-                key::USAGE => said.usage = usage(value),
-                key::INPUT_TOKENS => said.input = value.as_u64(),
-                key::PROMPT_TOKENS => said.older_input = value.as_u64(),
-                key::OUTPUT_TOKENS => said.output = value.as_u64(),
-                key::COMPLETION_TOKENS => said.older_output = value.as_u64(),
-                key::TOTAL_TOKENS => said.total = value.as_u64(),
-                key::COST => said.cost = cost(value),
-                _ => said.note(key, value),
-            }
-        }
+        let attributes = end.attributes().iter();
+        attributes.for_each(|(key, value)| match key {
+            key::RESPONSE_MODEL => said.response_model = value.as_str(),
+            key::USAGE => said.usage = usage(value),
+            key::INPUT_TOKENS => said.input = value.as_u64(),
+            key::PROMPT_TOKENS => said.older_input = value.as_u64(),
+            key::OUTPUT_TOKENS => said.output = value.as_u64(),
+            key::COMPLETION_TOKENS => said.older_output = value.as_u64(),
+            key::TOTAL_TOKENS => said.total = value.as_u64(),
+            key::COST => said.cost = cost(value),
+            _ => said.note(key, value),
+        });
         said
     }
 
