@@ -394,9 +394,10 @@ fn heard_by(patterns: &[&'static str], ends_well: bool) -> Vec<(String, Vec<Stri
             call.set_response_model("gpt-4o-mini-2024-07-18");
             call.set_usage(Usage::new().input(30).cached(8).output(2));
             call.set_cost(Cost::usd(0.01));
-            match ends_well {
-                true => Ok(()),
-                false => Err(anyhow::anyhow!("the connection was closed")),
+            if ends_well {
+                Ok(())
+            } else {
+                Err(anyhow::anyhow!("the connection was closed"))
             }
         })
     };
@@ -407,8 +408,7 @@ fn heard_by(patterns: &[&'static str], ends_well: bool) -> Vec<(String, Vec<Stri
 
     assert_eq!(answer.is_ok(), ends_well);
     drop(subscriptions);
-    let events = heard.lock().unwrap().clone();
-    events
+    heard.lock().unwrap().clone()
 }
 
 #[test]

@@ -41,10 +41,9 @@ pub(crate) struct CallsHeard(u8);
 impl CallsHeard {
     /// The events that are heard by name.
     pub(super) fn by(hears: impl Fn(&str) -> bool) -> Self {
-        let heard = CallEvent::ALL
-            .into_iter()
-            .filter(|event| hears(event.name()));
-        Self(heard.fold(0, |bits, event| bits | event.bit()))
+        let all = CallEvent::ALL.into_iter();
+        let bits = all.filter(|event| hears(event.name())).map(CallEvent::bit);
+        Self(bits.fold(0, |all, bit| all | bit))
     }
 
     pub(super) const fn bits(self) -> u8 {
