@@ -31,7 +31,6 @@ use crate::{error::ConfigError, flush::Flush, processor::Processor};
 mod backlog;
 mod book;
 mod builder;
-mod guard;
 mod intake;
 mod order;
 #[cfg(feature = "otel")]

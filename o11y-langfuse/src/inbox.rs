@@ -13,6 +13,9 @@ pub(crate) enum Command {
     Flush(Ticket),
     /// Deliver what there is until the deadline, then end.
     Shutdown(Ending),
+    /// Panic: the only way to break the worker itself.
+    #[cfg(test)]
+    Panic,
 }
 
 /// A flush that waits for its answer.
@@ -132,6 +135,8 @@ impl Inbox {
             Command::Flush(ticket) => self.tickets.push(ticket),
             // A second shutdown waits for the first one's end.
             Command::Shutdown(ending) => self.ending = self.ending.take().or(Some(ending)),
+            #[cfg(test)]
+            Command::Panic => panic!("the worker is to break"),
         }
     }
 }

@@ -92,6 +92,7 @@ mod exporter;
 mod failure;
 mod filter;
 mod flush;
+mod guard;
 mod gzip;
 mod inbox;
 mod lane;

@@ -30,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) worker: OnceLock<ThreadId>,
     /// Spans that the program's filter left out.
     pub(crate) filtered: AtomicU64,
+    /// How often the worker went on after a panic.
+    restarts: AtomicU64,
 }
 
 impl Shared {
@@ -47,6 +49,7 @@ impl Shared {
             seed: RandomState::new().hash_one(0),
             worker: OnceLock::new(),
             filtered: AtomicU64::new(0),
+            restarts: AtomicU64::new(0),
         }
     }
 
@@ -95,10 +98,17 @@ impl Shared {
         self.not_sampled.fetch_add(1, Ordering::Relaxed); // a counter
     }
 
+    /// The worker goes on after a panic.
+    pub(crate) fn note_restart(&self) {
+        self.restarts.fetch_add(1, Ordering::Relaxed); // a counter
+    }
+
     pub(crate) fn stats(&self) -> Stats {
         let not_sampled = self.not_sampled.load(Ordering::Relaxed);
         let scores = ScoreStats::new(&self.scores.figures(), not_sampled);
         let filtered = self.filtered.load(Ordering::Relaxed); // a counter that guards nothing
-        Stats::new(&self.spans.figures(), filtered, scores)
+        let mut stats = Stats::new(&self.spans.figures(), filtered, scores);
+        stats.worker_restarts = self.restarts.load(Ordering::Relaxed); // another counter
+        stats
     }
 }

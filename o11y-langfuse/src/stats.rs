@@ -221,6 +221,8 @@ pub struct Stats {
     pub masking_failures: u64,
     /// The failed requests by [class](Failure::CLASSES).
     pub(crate) failed_by_class: FailedByClass,
+    /// How often the worker went on after a panic of its own, of which none is known.
+    pub worker_restarts: u64,
     scores: ScoreStats,
 }
 
@@ -268,6 +270,7 @@ impl Stats {
             filtered,
             masking_failures,
             failed_by_class: requests.failed,
+            worker_restarts: 0, // not of one lane
             scores,
         }
     }

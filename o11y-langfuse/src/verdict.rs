@@ -42,6 +42,13 @@ impl Answer {
     pub(crate) fn is_server_failure(&self) -> bool {
         self.status().is_some_and(is_server_failure)
     }
+
+    /// Whether nobody took the request. A server that counts requests is there, and more of them
+    /// are no help.
+    pub(crate) fn is_away(&self) -> bool {
+        self.status()
+            .is_none_or(|status| is_temporary(status) && status != 429)
+    }
 }
 
 /// Whether the server failed at what it was sent.

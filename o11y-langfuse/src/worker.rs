@@ -3,7 +3,7 @@
 //! Spans and scores have a lane each. One request is under way at a time; where both lanes have
 //! something to send they take turns, spans first. Everything that is taken is in the worker's hand
 //! until it is delivered or lost, and both are entered in the ledger in the same step. Every way
-//! out of the loop passes through [`Worker::finish`].
+//! out of the loop passes through [`Worker::finish`], and a panic leads back into it.
 
 use std::{
     sync::Arc,
@@ -17,9 +17,11 @@ use self::{
 };
 use crate::{
     config::Config,
+    guard::guarded,
     inbox::{Counts, Inbox},
     lane::Lane,
     queue::Item,
+    retry::Backoff,
     schedule::{Decision, Schedule},
     shared::Shared,
     stats::LossReason,
@@ -44,6 +46,8 @@ pub(crate) struct Worker<T> {
     scores: Scores,
     /// Whose turn it is when both lanes have something to send.
     is_scores_turn: bool,
+    /// The waits between restarts.
+    restarts: Backoff,
 }
 
 /// What each lane is to do now.
@@ -60,12 +64,22 @@ impl<T: Transport> Worker<T> {
             scores: Scores::new(config, &shared.scores, !shared.seed, now),
             courier: Courier::new(config, Arc::clone(&shared), inbox, transport),
             is_scores_turn: false,
+            restarts: Backoff::new(config.first_backoff, shared.seed),
             shared,
         }
     }
 
-    /// Works until the end is asked for.
+    /// Works until the end is asked for. After a panic of our own (of which none is known) the
+    /// worker goes on where it was: between the steps of a lane nothing is half done.
     pub(crate) fn run(mut self) {
+        while guarded(|| self.work()).is_none() {
+            self.shared.note_restart();
+            let wait = self.restarts.next(None);
+            self.courier.inbox.pause(wait);
+        }
+    }
+
+    fn work(&mut self) {
         loop {
             self.courier.inbox.take();
             let decisions = self.decide();
@@ -156,7 +170,7 @@ impl<T: Transport> Worker<T> {
     }
 
     /// The end: what still waits is lost under its reason, and whoever waits is answered.
-    fn finish(mut self) {
+    fn finish(&mut self) {
         let reason = LossReason::ShutdownDeadline;
         self.scores.abandon(reason, &self.shared.scores);
         self.shared.discard(reason);

@@ -8,10 +8,10 @@ use super::{
     backlog::Backlog,
     book::{Books, Outcome},
     builder::Settings,
-    guard::guarded,
     part::Part,
 };
 use crate::{
+    guard::guarded,
     processor::{ProcessError, Processor, Verdict},
     retry::Backoff,
     stats::LossReason,

@@ -7,10 +7,10 @@ use std::{
 };
 
 use super::{
-    builder::Settings, guard::guarded, order::Orders, part::Part, shared::Shared, station::Station,
-    taken::Taken,
+    builder::Settings, order::Orders, part::Part, shared::Shared, station::Station, taken::Taken,
 };
 use crate::{
+    guard::guarded,
     retry::Backoff,
     schedule::{Decision, Schedule},
     stats::LossReason,

@@ -1,16 +1,15 @@
 //! Scores on the worker: one request per step, so that neither lane waits long for the other.
 //!
 //! What is in hand is a stack of parts. A step sends the uppermost; it is settled, halved, or put
-//! back to be sent again. The wait before that is no pause of the worker: spans go on meanwhile.
+//! back to be sent again. The wait before that is no pause of the worker: spans go on meanwhile. A
+//! server that is away for long is probed with the oldest score, as with spans.
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    time::{Instant, SystemTime},
-};
+use std::time::{Instant, SystemTime};
 
-use super::courier::Courier;
+use super::{courier::Courier, spans::PROBE_AFTER};
 use crate::{
     config::Config,
+    guard::guarded,
     lane::Lane,
     queue::Item as _,
     retry::Backoff,
@@ -44,6 +43,8 @@ struct Part {
     scores: Vec<Envelope>,
     /// How often the server has failed at them.
     failures: u32,
+    /// How often nobody took them since there was a server.
+    away: u32,
     is_retry: bool,
 }
 
@@ -103,7 +104,7 @@ impl Scores {
 
     /// Sends one request. A panic (of which none is known) costs what is in hand.
     pub(crate) fn step<T: Transport>(&mut self, lane: &Lane<Envelope>, courier: &mut Courier<T>) {
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let done = guarded(|| {
             if self.parts.is_empty() {
                 self.fill(lane);
                 self.schedule.sent();
@@ -112,8 +113,8 @@ impl Scores {
             if let Some(part) = self.next() {
                 self.deliver(part, lane, courier);
             }
-        }));
-        if outcome.is_err() {
+        });
+        if done.is_none() {
             self.abandon(LossReason::Unencodable, lane);
         }
         self.body.clear();
@@ -180,13 +181,14 @@ impl Scores {
             return self.abandon(LossReason::ShutdownDeadline, lane);
         };
         part.failures += u32::from(reply.answer.is_server_failure());
+        part.away += u32::from(reply.answer.is_away());
         let verdict = judge(&reply.answer, part.failures, SystemTime::now());
         let is_missing = matches!(reply.answer.status(), Some(404 | 410));
         match (verdict, self.route) {
             (Verdict::Delivered, _) => self.settle(part, &reply, lane, courier),
             (Verdict::Retry { after }, _) => {
                 part.is_retry = true;
-                self.parts.push(part);
+                self.put_back(part);
                 self.back_off(after, lane, courier);
             }
             (Verdict::Halve(_), _) if part.scores.len() > 1 => {
@@ -208,6 +210,26 @@ impl Scores {
             }
             (Verdict::Halve(reason) | Verdict::Lose(reason), _) => {
                 self.lose(&part.scores, reason, lane);
+            }
+        }
+    }
+
+    /// Puts a part back, to be sent again. If the server is away for long, its oldest score comes
+    /// first, alone, and the rest after it in two halves.
+    fn put_back(&mut self, mut part: Part) {
+        if part.away < PROBE_AFTER || part.scores.len() == 1 {
+            self.parts.push(part);
+            return;
+        }
+        let mut rest = part.scores.split_off(1);
+        let second = rest.split_off(rest.len() / 2);
+        for scores in [second, rest, part.scores] {
+            if !scores.is_empty() {
+                self.parts.push(Part {
+                    scores,
+                    is_retry: true,
+                    ..Part::default()
+                });
             }
         }
     }
@@ -269,6 +291,7 @@ impl Scores {
             self.parts.push(Part {
                 scores: again,
                 failures,
+                away: 0,
                 is_retry: true,
             });
             self.back_off(None, lane, courier);

@@ -2,7 +2,6 @@
 
 use std::{
     ops::Range,
-    panic::{AssertUnwindSafe, catch_unwind},
     time::{Instant, SystemTime},
 };
 
@@ -12,6 +11,7 @@ use super::courier::Courier;
 use crate::{
     config::Config,
     encode::Batch,
+    guard::guarded,
     gzip::Gzip,
     lane::Lane,
     queue::Item as _,
@@ -69,11 +69,11 @@ impl Spans {
 
     /// Takes one batch, sends and settles it. A panic (of which none is known) costs the batch.
     pub(crate) fn step<T: Transport>(&mut self, lane: &Lane<Queued>, courier: &mut Courier<T>) {
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let done = guarded(|| {
             self.fill(lane);
             self.deliver(lane, courier);
-        }));
-        if outcome.is_err() {
+        });
+        if done.is_none() {
             lane.ledger.lose_hand(LossReason::Unencodable);
         }
         lane.queue.settle(std::mem::take(&mut self.content));
@@ -189,10 +189,8 @@ impl Spans {
                 return Outcome::Judged(Verdict::Retry { after: None });
             };
             is_retry = true;
-            let is_server_failure = reply.answer.is_server_failure();
-            server_failures += u32::from(is_server_failure);
-            // A server that counts requests is not away, and more of them are no help.
-            away += u32::from(!is_server_failure && reply.answer.status() != Some(429));
+            server_failures += u32::from(reply.answer.is_server_failure());
+            away += u32::from(reply.answer.is_away());
             let verdict = judge(&reply.answer, server_failures, SystemTime::now());
             match verdict {
                 Verdict::Retry { after } => {

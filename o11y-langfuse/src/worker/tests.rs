@@ -288,6 +288,21 @@ fn a_panic_on_the_worker_costs_its_batch_and_nothing_else() {
 }
 
 #[test]
+fn a_worker_that_breaks_goes_on_where_it_was_and_is_counted() {
+    let rig = Rig::new([status(200); 0], None);
+
+    rig.push(3);
+    rig.commands.send(Command::Panic).unwrap();
+    rig.push(2);
+    rig.flush();
+    rig.commands.send(Command::Panic).unwrap();
+
+    let stats = rig.end(LONG).stats();
+    assert_eq!((stats.worker_restarts, stats.delivered), (2, 5), "{stats}");
+    assert!(stats.is_balanced(), "{stats}");
+}
+
+#[test]
 fn at_every_moment_each_span_is_in_exactly_one_place() {
     let (open, gate) = unbounded();
     let script = [

@@ -97,10 +97,39 @@ fn failures_at_the_request_and_at_a_score_in_it_count_together() {
 }
 
 #[test]
-fn an_absent_server_is_tried_for_ever_with_the_same_scores() {
-    let (stats, seen) = judged(4, &[0; 100], &[]);
+fn an_absent_server_is_tried_for_ever_with_the_same_score() {
+    let (stats, seen) = judged(0, &[0; 100], &[]);
 
-    assert_eq!((stats.delivered, stats.requests), (5, 101));
+    assert_eq!((stats.delivered, stats.requests), (1, 101));
+    assert!(seen.iter().all(|ids| *ids == seen[0]));
+}
+
+#[test]
+fn a_server_that_is_away_for_long_is_probed_with_the_oldest_score_and_then_gets_all() {
+    let (stats, seen) = judged(6, &[503; 34], &[]);
+
+    let all = &seen[0];
+    assert_eq!(all.len(), 7);
+    assert!(seen[..4].iter().all(|ids| ids == all));
+    assert!(seen[4..35].iter().all(|ids| *ids == all[..1]), "{seen:?}");
+    assert_eq!(seen[35..], [all[1..4].to_vec(), all[4..].to_vec()]);
+    assert_eq!((stats.delivered, stats.retries), (7, 36));
+}
+
+#[test]
+fn every_number_of_scores_outlives_an_absence() {
+    for good in 0..7 {
+        let (stats, seen) = judged(good, &[0; 20], &[]);
+
+        assert_eq!(stats.delivered, good as u64 + 1, "{seen:?}");
+    }
+}
+
+#[test]
+fn a_server_that_counts_requests_is_sent_no_more_of_them_for_scores() {
+    let (stats, seen) = judged(7, &[429; 20], &[]);
+
+    assert_eq!((stats.delivered, stats.requests), (8, 21));
     assert!(seen.iter().all(|ids| *ids == seen[0]));
 }
 

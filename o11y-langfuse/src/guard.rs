@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs code that is not ours; none if it panics. What the panic carried is dropped with the same
 /// care.
-pub(super) fn guarded<R>(run: impl FnOnce() -> R) -> Option<R> {
+pub(crate) fn guarded<R>(run: impl FnOnce() -> R) -> Option<R> {
     match catch_unwind(AssertUnwindSafe(run)) {
         Ok(result) => Some(result),
         Err(payload) => {
