@@ -1,15 +1,16 @@
 //! The event bus: who hears what, and what happens when one of them fails.
 //!
 //! Emitting reads an immutable [`Directory`] and takes no lock, so a handler may emit, subscribe
-//! and unsubscribe. Writers rebuild the directory under a lock, one after the other.
+//! and unsubscribe. Writers rebuild the directory, once more if another was faster: there is no
+//! lock, so a child of a fork finds none that nobody will open.
 
 use std::{
     cell::Cell,
     fmt,
     panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind},
     sync::{
-        Arc, LazyLock, Mutex, PoisonError,
-        atomic::{AtomicU8, AtomicU64, Ordering},
+        Arc, LazyLock,
+        atomic::{AtomicU64, Ordering},
     },
 };
 
@@ -61,10 +62,8 @@ pub struct EventBus {
 #[derive(Default)]
 struct Shared {
     directory: ArcSwap<Directory>,
-    /// What the directory knows of calls, which every call asks twice.
-    calls_heard: AtomicU8,
-    /// Held while the directory is rebuilt; counts the ids given out.
-    last_id: Mutex<u64>,
+    /// Counts the ids given out.
+    last_id: AtomicU64,
     ignored_vetoes: AtomicU64,
     panics: AtomicU64,
     cut_recursions: AtomicU64,
@@ -161,18 +160,17 @@ impl EventBus {
         V: Verdict,
         F: Fn(&Event) -> V + Send + Sync + 'static,
     {
-        let mut last_id = self.lock();
-        *last_id += 1;
-        let id = SubscriptionId(*last_id);
+        let id = SubscriptionId(self.shared.last_id.fetch_add(1, Ordering::Relaxed) + 1); // a counter
+        let pattern = pattern.into();
         let subscriber = Arc::new(Subscriber {
             id,
-            pattern: pattern.into(),
+            calls_heard: CallsHeard::by(&pattern),
+            pattern,
             handler: Box::new(move |event| handler(event).into_veto()),
             panics: AtomicU64::new(0),
         });
-        let next = self.shared.directory.load().with(subscriber);
-        drop(self.publish(next)); // all who were in it are in the next one
-        drop(last_id);
+        let add = |known: &Arc<Directory>| known.with(Arc::clone(&subscriber));
+        drop(self.shared.directory.rcu(add));
         Subscription {
             bus: self.clone(),
             id,
@@ -184,25 +182,20 @@ impl EventBus {
     /// another thread finishes its call.
     #[expect(clippy::must_use_candidate, reason = "the effect is what is wanted")]
     pub fn unsubscribe(&self, id: SubscriptionId) -> bool {
-        let last_id = self.lock();
-        let before = self.shared.directory.load_full();
-        let next = before.without(id);
-        let known = next.len() < before.len();
-        if known {
-            drop(self.publish(next));
-        }
-        drop(last_id);
-        // The handler may be dropped here, outside of the lock: its destructor may use the bus.
+        let mut is_known = false;
+        let before = self.shared.directory.rcu(|known| {
+            let next = known.without(id);
+            is_known = next.len() < known.len();
+            next
+        });
+        // The handler may be dropped here, when all is done: its destructor may use the bus.
         drop(before);
-        known
+        is_known
     }
 
     /// Ends all subscriptions.
     pub fn clear(&self) {
-        let last_id = self.lock();
-        let before = self.publish(Directory::default());
-        drop(last_id);
-        drop(before);
+        drop(self.shared.directory.swap(Arc::default()));
     }
 
     /// How many subscriptions there are.
@@ -239,16 +232,7 @@ impl EventBus {
 
     /// Which events of model calls anybody hears.
     pub(crate) fn calls_heard(&self) -> CallsHeard {
-        CallsHeard::of_bits(self.shared.calls_heard.load(Ordering::Relaxed))
-    }
-
-    /// Puts a directory in the place of another, which is returned: handlers may be dropped with it.
-    fn publish(&self, next: Directory) -> Arc<Directory> {
-        // Relaxed: it says of itself all there is to know, and whoever knows of the subscription
-        // comes after this.
-        let heard = next.calls_heard.bits();
-        self.shared.calls_heard.store(heard, Ordering::Relaxed);
-        self.shared.directory.swap(Arc::new(next))
+        self.shared.directory.load().calls_heard
     }
 
     pub(crate) fn tell(&self, event: &Event) {
@@ -282,11 +266,6 @@ impl EventBus {
             discard(payload);
             None
         })
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, u64> {
-        let Shared { last_id, .. } = &*self.shared;
-        last_id.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

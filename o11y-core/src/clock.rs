@@ -1,9 +1,11 @@
 //! The clock: raw ticks on the user's thread, turned into wall-clock time by whoever exports.
 
 use std::{
-    sync::{LazyLock, Mutex, PoisonError},
+    sync::{Arc, LazyLock},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
+
+use arc_swap::ArcSwapOption;
 
 /// Calibrated on first use (under a millisecond), not before `main`: see ADR 0014.
 static CLOCK: LazyLock<quanta::Clock> = LazyLock::new(quanta::Clock::new);
@@ -91,8 +93,9 @@ struct Knot {
     unix_nanos: u64,
 }
 
-/// What all anchors of the process draw on.
-static KNOTS: Mutex<Vec<Knot>> = Mutex::new(Vec::new());
+/// What all anchors of the process draw on. No lock, because a child would find it closed for ever
+/// if its parent forked while another thread held it.
+static KNOTS: ArcSwapOption<Vec<Knot>> = ArcSwapOption::const_empty();
 
 /// When there are more, every other one of the older half goes. The clocks run so evenly that a
 /// wider interval gives the same times to within a microsecond.
@@ -107,11 +110,14 @@ impl Anchor {
     #[must_use]
     pub fn now() -> Self {
         let knot = Knot::read();
-        let mut knots = KNOTS.lock().unwrap_or_else(PoisonError::into_inner);
-        add(&mut knots, knot);
-        Self {
-            knots: knots.clone(),
-        }
+        let mut knots = Vec::new();
+        // Once more if another thread was faster.
+        drop(KNOTS.rcu(|known| {
+            knots = known.as_deref().map_or_else(Vec::new, Vec::clone);
+            add(&mut knots, knot);
+            Some(Arc::new(knots.clone()))
+        }));
+        Self { knots }
     }
 
     /// Says that the present moment is `wall`, whatever the clocks say: for tests and for output

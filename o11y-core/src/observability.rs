@@ -7,7 +7,7 @@
 use std::{
     borrow::Cow,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -42,7 +42,8 @@ static SAMPLED_BELOW: AtomicU64 = AtomicU64::new(u64::MAX);
 
 static OUTLET: ArcSwapOption<Outlet> = ArcSwapOption::const_empty();
 
-static DISABLED_REASON: Mutex<Cow<'static, str>> = Mutex::new(Cow::Borrowed("never enabled"));
+/// None: never enabled. No lock, because a child of a fork might find it closed for ever.
+static DISABLED_REASON: ArcSwapOption<Cow<'static, str>> = ArcSwapOption::const_empty();
 
 /// The switch of the process: all functions are static.
 ///
@@ -118,8 +119,7 @@ impl Observability {
     /// it, to be delivered or to be counted as lost.
     pub fn disable(reason: impl Into<Cow<'static, str>>) {
         RECORDING.fetch_and(!PROCESS, Ordering::Relaxed);
-        let reason = std::mem::replace(&mut *lock_reason(), reason.into());
-        drop(reason);
+        DISABLED_REASON.store(Some(Arc::new(reason.into())));
     }
 
     /// Does as [`disable`](Self::disable) if `sink` is the one in use: the way out of an exporter
@@ -149,7 +149,10 @@ impl Observability {
     #[must_use]
     pub fn disabled_reason() -> Option<Cow<'static, str>> {
         let records = RECORDING.load(Ordering::Relaxed) & PROCESS != 0;
-        (!records).then(|| lock_reason().clone())
+        (!records).then(|| match DISABLED_REASON.load().as_deref() {
+            Some(reason) => reason.clone(),
+            None => Cow::Borrowed("never enabled"),
+        })
     }
 
     /// Has the sink of the process deliver what it holds.
@@ -186,12 +189,6 @@ impl Observability {
     pub fn sink_panics() -> u64 {
         outlet::panics()
     }
-}
-
-fn lock_reason() -> MutexGuard<'static, Cow<'static, str>> {
-    DISABLED_REASON
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A telemetry scope has come to life.

@@ -9,6 +9,7 @@ use std::{
 
 use crate::{
     bus::EventBus,
+    clock::Ticks,
     context::{Context, ContextGuard, current},
     observability,
     outlet::Outlet,
@@ -71,6 +72,8 @@ impl Telemetry {
     ///
     /// The sink is asked once, here, which share of traces it wants and whether it wants starts.
     pub fn scoped(sink: Arc<dyn Sink>, bus: EventBus) -> Self {
+        // The first reading calibrates the clock; no span should have to wait for that.
+        _ = Ticks::now();
         Self::of(Some(Outlet::new(sink)), bus)
     }
 

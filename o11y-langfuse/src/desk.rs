@@ -219,6 +219,14 @@ impl Desk {
         lane.queue.push_with(content, take);
         // A plain load almost always: only a worker that rests is worth a wake.
         if lane.queue.wake.is_resting() && lane.is_due() && lane.queue.wake.claim() {
+            self.wake();
+        }
+    }
+
+    /// Wakes the worker. A child has none here, and a channel with locks that nobody may ever open.
+    #[cold]
+    fn wake(&self) {
+        if self.process == std::process::id() {
             let _unsent = self.commands.send(Command::Look); // a worker that has ended needs no wake
         }
     }

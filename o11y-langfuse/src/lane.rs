@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    ledger::{Ledger, Requests},
+    ledger::{Entries, Ledger, Requests},
     queue::{Item, Queue},
     stats::{LossReason, Losses},
 };
@@ -55,6 +55,9 @@ impl<T: Item> Lane<T> {
         if entries.is_closed() {
             return None;
         }
+        if entries.in_hand == 0 {
+            entries.settled_before_hand = self.out_of_the_ring(&entries);
+        }
         let item = self.queue.pop()?;
         entries.taken += 1;
         entries.in_hand += 1;
@@ -85,10 +88,19 @@ impl<T: Item> Lane<T> {
         self.discard(LossReason::ShutdownDeadline);
     }
 
-    /// How many items have met their end.
+    /// How many items have met their end, counted from the first that was handed over: while some are
+    /// in hand, later ones that were pushed out past them do not count.
     pub(crate) fn settled(&self) -> u64 {
         let entries = self.ledger.open();
-        entries.taken - entries.in_hand + self.queue.pushed_out() + self.queue.late()
+        if entries.in_hand == 0 {
+            self.out_of_the_ring(&entries)
+        } else {
+            entries.settled_before_hand
+        }
+    }
+
+    fn out_of_the_ring(&self, entries: &Entries) -> u64 {
+        entries.taken + self.queue.pushed_out() + self.queue.late()
     }
 
     /// How many items were handed over, or are just being.

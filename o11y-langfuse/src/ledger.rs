@@ -33,6 +33,8 @@ pub(crate) struct Entries {
     pub(crate) taken: u64,
     /// Items taken and not yet settled.
     pub(crate) in_hand: u64,
+    /// Items that had met their end when the hand was last empty.
+    pub(crate) settled_before_hand: u64,
     pub(crate) delivered: u64,
     pub(crate) lost: Losses,
     pub(crate) requests: Requests,

@@ -4,8 +4,9 @@
 use std::{
     borrow::Cow,
     fmt,
-    sync::{Arc, Mutex, PoisonError, Weak},
-    time::Duration,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak},
+    thread,
+    time::{Duration, Instant},
 };
 
 use o11y_core::{
@@ -66,6 +67,8 @@ struct On {
     api: Api,
     warning: Option<String>,
     shutdown_timeout: Duration,
+    /// The one that made this.
+    process: u32,
     #[cfg(feature = "otel")]
     resource: crate::encode::Resource,
     #[cfg(feature = "metrics")]
@@ -163,6 +166,7 @@ impl Telemetry {
                 api: Api::new(config),
                 warning,
                 shutdown_timeout: config.shutdown_timeout,
+                process: std::process::id(),
                 #[cfg(feature = "otel")]
                 resource: config.resource.clone(),
                 #[cfg(feature = "metrics")]
@@ -354,9 +358,29 @@ impl Telemetry {
 impl On {
     /// Hears the scores of that bus from now on, if it does not yet.
     fn hear(&self, bus: &EventBus) {
-        let mut scores = self.scores.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut scores) = self.scores() else {
+            return;
+        };
         if !scores.iter().any(|known| known.is_on(bus)) {
             scores.push(hear_scores(&self.exporter, bus));
+        }
+    }
+
+    /// None in a child whose parent forked while another thread was in here: nobody will ever open
+    /// that lock, and it is held for microseconds otherwise.
+    fn scores(&self) -> Option<MutexGuard<'_, Vec<Subscription>>> {
+        const PATIENCE: Duration = Duration::from_millis(100);
+        if self.process == std::process::id() {
+            return Some(self.scores.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        let start = Instant::now();
+        loop {
+            match self.scores.try_lock() {
+                Ok(scores) => return Some(scores),
+                Err(TryLockError::Poisoned(scores)) => return Some(scores.into_inner()),
+                Err(TryLockError::WouldBlock) if start.elapsed() > PATIENCE => return None,
+                Err(TryLockError::WouldBlock) => thread::yield_now(),
+            }
         }
     }
 }

@@ -27,10 +27,13 @@ mod unix {
         collections::BTreeSet,
         io::{Read as _, Write as _},
         os::unix::net::UnixStream,
+        process::Command,
+        sync::atomic::{AtomicBool, Ordering},
         time::{Duration, Instant},
     };
 
     use fork::{Fork, fork};
+    use o11y_core::{Anchor, Event, EventBus, Observability, Score, events, score};
     use o11y_langfuse::{Stats, local::Fault};
 
     use super::{
@@ -62,6 +65,10 @@ mod unix {
             (
                 "a_grandchild_has_a_worker_of_its_own_as_well",
                 a_grandchild_has_a_worker_of_its_own_as_well,
+            ),
+            (
+                "a_fork_at_any_moment_holds_the_child_up_nowhere",
+                a_fork_at_any_moment_holds_the_child_up_nowhere,
             ),
             (
                 "a_child_of_a_process_that_was_shut_down_stays_shut_down",
@@ -233,6 +240,80 @@ mod unix {
         let mut said = String::new();
         ours.read_to_string(&mut said).unwrap();
         said
+    }
+
+    /// Forks while other threads of the parent are in and out of everything that is shared. Each
+    /// lock among that would sooner or later be copied closed.
+    fn a_fork_at_any_moment_holds_the_child_up_nowhere() {
+        const FORKS: usize = 60;
+        let rig = Rig::new(|builder| builder.batch_size(2));
+        let is_over = AtomicBool::new(false);
+        let busy = |work: &dyn Fn()| {
+            while !is_over.load(Ordering::Relaxed) {
+                work();
+            }
+        };
+
+        std::thread::scope(|scope| {
+            scope.spawn(|| busy(&|| make(3)));
+            scope.spawn(|| busy(&|| drop(Anchor::now())));
+            scope.spawn(|| busy(&|| drop(events().subscribe("a.b", |_event: &Event| ()))));
+            scope.spawn(|| {
+                busy(&|| {
+                    Observability::disable("busy");
+                    _ = rig.telemetry.stats();
+                    drop(rig.telemetry.sink());
+                });
+            });
+            for number in 0..FORKS {
+                let said = in_busy_child(&rig);
+                if said != "Ok(()) Ok(()) true" {
+                    is_over.store(true, Ordering::Relaxed);
+                    panic!("child {number}: {said:?}");
+                }
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
+    }
+
+    /// A child that uses everything once, and what it says; nothing if it hangs.
+    fn in_busy_child(rig: &Rig) -> String {
+        let (mut ours, mut theirs) = UnixStream::pair().unwrap();
+        let forked = fork().unwrap();
+        if let Fork::Child = forked {
+            let start = Instant::now();
+            let bus = EventBus::new();
+            let heard = events().subscribe("a.*", |_event: &Event| ());
+            let scope = rig.telemetry.scope(&bus);
+            scope.run(|| {
+                make(1);
+                score(Score::numeric("judged", 1.0).session("s")).unwrap();
+            });
+            drop(heard);
+            let flushed = rig.telemetry.flush(AT_ONCE);
+            let ended = rig.telemetry.shutdown(AT_ONCE);
+            drop(Observability::disabled_reason());
+            let is_in_time = start.elapsed() < AT_ONCE;
+            write!(theirs, "{flushed:?} {ended:?} {is_in_time}").unwrap();
+            std::process::exit(0);
+        }
+        drop(theirs);
+        ours.set_read_timeout(Some(3 * AT_ONCE)).unwrap();
+        let mut said = String::new();
+        match ours.read_to_string(&mut said) {
+            Ok(_) => said,
+            Err(error) => {
+                // Whoever waits for this program's output would wait for the child's as well.
+                if let Fork::Parent(child) = forked {
+                    let kill = Command::new("kill")
+                        .arg("-9")
+                        .arg(child.to_string())
+                        .status();
+                    drop(kill);
+                }
+                format!("nothing: {error}")
+            }
+        }
     }
 
     fn a_child_of_a_process_that_was_shut_down_stays_shut_down() {

@@ -20,6 +20,8 @@ pub(super) type Handler = Box<dyn Fn(&Event) -> Option<Veto> + Send + Sync>;
 pub(super) struct Subscriber {
     pub(super) id: SubscriptionId,
     pub(super) pattern: Pattern,
+    /// Told by the pattern.
+    pub(super) calls_heard: CallsHeard,
     pub(super) handler: Handler,
     pub(super) panics: AtomicU64,
 }
@@ -89,6 +91,7 @@ impl Directory {
     fn of(all: Vec<Arc<Subscriber>>) -> Self {
         let mut directory = Self::default();
         for (place, subscriber) in (0..).zip(&all) {
+            directory.calls_heard = directory.calls_heard.and(subscriber.calls_heard);
             let (index, key) = match subscriber.pattern.shelf() {
                 Shelf::Exact(name) => (&mut directory.exact, name),
                 Shelf::Parent(parent) => (&mut directory.by_parent, parent),
@@ -100,10 +103,6 @@ impl Directory {
             };
             index.file(key, place);
         }
-        directory.calls_heard = CallsHeard::by(|name| {
-            let hears = |subscriber: &Arc<Subscriber>| subscriber.pattern.matches(name);
-            all.iter().any(hears)
-        });
         directory.all = all;
         directory
     }

@@ -1,5 +1,7 @@
 //! Which events of model calls anybody hears: what nobody hears need not be made.
 
+use crate::pattern::Pattern;
+
 /// The events that tell of a model call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CallEvent {
@@ -39,19 +41,16 @@ impl CallEvent {
 pub(crate) struct CallsHeard(u8);
 
 impl CallsHeard {
-    /// The events that are heard by name.
-    pub(super) fn by(hears: impl Fn(&str) -> bool) -> Self {
+    /// The events that are heard by a pattern.
+    pub(super) fn by(pattern: &Pattern) -> Self {
         let all = CallEvent::ALL.into_iter();
-        let bits = all.filter(|event| hears(event.name())).map(CallEvent::bit);
-        Self(bits.fold(0, |all, bit| all | bit))
+        let heard = all.filter(|event| pattern.matches(event.name()));
+        Self(heard.map(CallEvent::bit).fold(0, |all, bit| all | bit))
     }
 
-    pub(super) const fn bits(self) -> u8 {
-        self.0
-    }
-
-    pub(super) const fn of_bits(bits: u8) -> Self {
-        Self(bits)
+    /// These and others.
+    pub(super) const fn and(self, others: Self) -> Self {
+        Self(self.0 | others.0)
     }
 
     #[cfg(any(feature = "tower", feature = "tracing", test))]

@@ -120,12 +120,27 @@ impl Rig {
     }
 
     pub(super) fn flush(&self) {
+        self.ask().recv().unwrap();
+    }
+
+    /// Asks for a flush; what is returned hears of its end.
+    pub(super) fn ask(&self) -> Receiver<()> {
         let (done, answer) = bounded(1);
         let accepted = self.shared.accepted();
         self.commands
             .send(Command::Flush(Ticket { accepted, done }))
             .unwrap();
-        answer.recv().unwrap();
+        answer
+    }
+
+    /// Waits until the worker has taken every command, and has looked once more after that.
+    pub(super) fn settle_down(&self) {
+        for _ in 0..2 {
+            self.commands.send(Command::Look).unwrap();
+            while !self.commands.is_empty() {
+                thread::yield_now();
+            }
+        }
     }
 
     pub(super) fn end(self, timeout: Duration) -> Arc<Shared> {

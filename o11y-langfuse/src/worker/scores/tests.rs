@@ -3,14 +3,17 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
+use crossbeam_channel::{Sender, unbounded};
 use o11y_core::{Score, TraceId};
 use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::{
+    score::QUEUE_SIZE,
     stats::ScoreStats,
     verdict::Answer,
     worker::tests::{LONG, Rig, status},
@@ -161,6 +164,45 @@ fn no_request_carries_more_than_a_hundred_scores_or_its_share_of_bytes() {
     scores.fill(&held);
     let parts: Vec<_> = scores.parts.iter().map(|part| part.scores.len()).collect();
     assert_eq!(parts, [1, 2], "the third goes by itself, after the two");
+}
+
+/// Asks for so long a wait that whatever comes later finds the score in hand.
+struct Busy {
+    has_asked: Sender<()>,
+}
+
+impl Transport for Busy {
+    fn send(&mut self, _request: Request<'_>, _deadline: Instant) -> Reply {
+        self.has_asked.send(()).unwrap();
+        Answer::Status {
+            status: 429,
+            retry_after: Some("300".to_owned()),
+        }
+        .into()
+    }
+}
+
+#[test]
+fn a_flush_waits_for_a_score_in_hand_whatever_is_pushed_out_meanwhile() {
+    let (has_asked, asked) = unbounded();
+    let rig = Rig::over(Busy { has_asked });
+    let push = || {
+        let score = Score::numeric("n", 1.0).session("s");
+        rig.shared.scores.queue.push(Envelope::new(&score, None));
+    };
+    push();
+    let flushed = rig.ask();
+    asked.recv().unwrap();
+
+    (0..QUEUE_SIZE + 10).for_each(|_| push());
+    let later = rig.ask();
+    rig.settle_down();
+
+    assert!(flushed.try_recv().is_err());
+    assert!(later.try_recv().is_err());
+    let stats = rig.end(Duration::ZERO).stats();
+    assert_eq!(stats.scores().lost.get(LossReason::QueueFull), 10);
+    assert!(stats.is_balanced(), "{stats}");
 }
 
 proptest! {
