@@ -81,6 +81,8 @@ mod builder;
 mod captured;
 mod config;
 #[cfg(test)]
+mod corpus;
+#[cfg(test)]
 mod delivery;
 mod desk;
 mod drain;

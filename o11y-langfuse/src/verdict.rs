@@ -111,7 +111,13 @@ fn parse_retry_after(text: &str, now: SystemTime) -> Option<Duration> {
 mod tests {
     use std::time::UNIX_EPOCH;
 
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::{
+        corpus,
+        retry::{self, Backoff},
+    };
 
     fn verdict(status: u16, retry_after: Option<&str>, failures: u32) -> Verdict {
         let answer = Answer::Status {
@@ -172,5 +178,32 @@ mod tests {
         assert_eq!(after("Sun, 06 Nov 1994 08:00:00 GMT"), Some(Duration::ZERO));
         assert_eq!(after("soon"), None);
         assert_eq!(after("-1"), None);
+    }
+
+    /// The moment of the other tests.
+    fn parsed(text: &str) -> Option<Duration> {
+        parse_retry_after(text, UNIX_EPOCH + Duration::from_secs(784_111_700))
+    }
+
+    #[test]
+    fn the_corpus_of_retry_after_is_read_as_it_says() {
+        let cases = corpus::cases(include_str!("verdict/retry_after.txt"));
+        for (expected, value) in &cases {
+            let value = str::from_utf8(value).unwrap();
+            let seconds = expected.parse().ok().map(Duration::from_secs);
+            assert_eq!(parsed(value), seconds, "{value:?}");
+        }
+        assert!(cases.len() > 25, "{}", cases.len());
+    }
+
+    proptest! {
+        #[test]
+        fn any_retry_after_is_an_answer(text in ".{0,40}", digits in "[0-9]{1,30}") {
+            let asked_for = [parsed(&text), parsed(&digits)];
+            let mut backoff = Backoff::new(retry::FIRST, 1);
+            for asked_for in asked_for {
+                prop_assert!(backoff.next(asked_for) <= retry::LONGEST_ASKED_FOR);
+            }
+        }
     }
 }

@@ -360,6 +360,37 @@ proptest! {
 }
 
 #[test]
+fn the_corpus_of_texts_arrives_as_it_was() {
+    let corpus = crate::corpus::texts(include_str!("corpus.txt"));
+    assert!(corpus.len() > 40, "{}", corpus.len());
+    for text in &corpus {
+        let spec = SpanSpec::new(text.clone())
+            .attribute("said", text)
+            .attribute(format!("said.{text}"), 1)
+            .attribute(text.clone(), text)
+            .input(text);
+        let record = record(spec, |span| {
+            span.set_output(text);
+            span.set_status(Status::Error, text);
+        });
+
+        let span = encoded(&record);
+
+        let attributes = shown(&span.attributes);
+        let metadata = |key: &str| &attributes[&format!("langfuse.observation.metadata.{key}")];
+        assert_eq!(metadata("said"), text, "{text:?}");
+        assert_eq!(metadata(&format!("said.{text}")), "1", "{text:?}");
+        for content in ["input", "output"] {
+            assert_eq!(
+                &attributes[&format!("langfuse.observation.{content}")],
+                text
+            );
+        }
+        assert_eq!(&span.name, text);
+    }
+}
+
+#[test]
 fn the_first_token_is_a_moment_after_the_start_and_what_a_user_says_of_it_stands() {
     const MOMENT: &str = "langfuse.observation.completion_start_time";
     let start = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_770_091_506);

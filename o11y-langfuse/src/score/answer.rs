@@ -83,6 +83,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::corpus;
 
     fn fate_of(status: &Json) -> Fate {
         let body = json!({ "errors": [{ "id": "e", "status": status }] });
@@ -127,27 +128,29 @@ mod tests {
         assert_eq!(fates.of("c"), Fate::Delivered);
     }
 
-    /// Bodies that servers and proxies were seen to send, or that broke other readers.
     #[test]
-    fn bodies_that_say_nothing_say_nothing() {
-        let deep = "[".repeat(100_000);
-        let corpus: &[&[u8]] = &[
-            b"",
-            b"null",
-            b"[]",
-            b"{}",
-            b"{\"errors\":null}",
-            b"{\"errors\":{}}",
-            b"{\"errors\":[null,1,\"e\",{}]}",
-            b"{\"errors\":[{\"id\":7,\"status\":500}]}",
-            b"{\"errors\":[{\"id\":\"e\",\"status\":500}",
-            b"{\"errors\":[{\"id\":\"e\",\"status\":500}]}trailing",
-            b"<html>502 Bad Gateway</html>",
-            b"\xff\xfe\x00",
-            deep.as_bytes(),
-        ];
-        for body in corpus {
-            assert_eq!(Fates::read(body), Fates::default());
+    fn the_corpus_of_answers_is_read_as_it_says() {
+        let cases = corpus::cases(include_str!("corpus/answers.txt"));
+        for (expected, body) in &cases {
+            let fate = match *expected {
+                "delivered" => Fate::Delivered,
+                "again" => Fate::Again { is_failure: false },
+                "failed" => Fate::Again { is_failure: true },
+                "rejected" => Fate::Lost(LossReason::Rejected),
+                "unauthorized" => Fate::Lost(LossReason::Unauthorized),
+                "too_large" => Fate::Lost(LossReason::TooLarge),
+                other => panic!("{other}"),
+            };
+            assert_eq!(Fates::read(body).of("e"), fate, "{}", body.escape_ascii());
+        }
+        assert!(cases.len() > 40, "{}", cases.len());
+    }
+
+    #[test]
+    fn an_answer_that_is_deeper_than_any_stack_says_nothing() {
+        for (open, close) in [("[", "]"), ("{\"errors\":", "}")] {
+            let deep = [open.repeat(100_000), close.repeat(100_000)].concat();
+            assert_eq!(Fates::read(deep.as_bytes()), Fates::default());
         }
     }
 
