@@ -259,6 +259,7 @@ impl Desk {
             return Err(FlushError::OwnThread);
         }
         let deadline = deadline_after(timeout);
+        let before = self.stats().all_lost();
         let running = self
             .running
             .lock()
@@ -266,12 +267,12 @@ impl Desk {
             .take();
         let Some(Running { thread, cutter }) = running else {
             // Whoever comes second waits for the first, but no longer than it was told to.
-            let is_through = self.ended.wait(deadline);
-            return is_through
-                .then_some(())
-                .ok_or_else(|| self.timed_out(timeout));
+            return if self.ended.wait(deadline) {
+                self.loss_since(&before)
+            } else {
+                Err(self.timed_out(timeout))
+            };
         };
-        let before = self.stats().all_lost();
         self.shared.close();
         let (done, answer) = bounded(1);
         let ending = Ending { deadline, done };

@@ -276,7 +276,8 @@ impl Telemetry {
     }
 
     /// Delivers what waits, at most for `timeout`, and ends the worker. Spans that end and scores that
-    /// are given later are counted as lost. A second call returns at once.
+    /// are given later are counted as lost. A later call returns at once; one at the same time waits
+    /// for the end of the first, no longer than it was told to.
     ///
     /// # Errors
     ///

@@ -57,7 +57,9 @@ fn nothing_is_lost_uncounted_or_delivered_twice_whatever_happens() {
                 .map(|one| one.join().unwrap())
                 .collect::<Vec<_>>()
         });
-        of_round.into_iter().for_each(|one| report.add(one));
+        for one in &of_round {
+            report.add(one);
+        }
         round += 1;
     }
 

@@ -127,6 +127,27 @@ fn a_second_shutdown_keeps_its_own_deadline() {
 }
 
 #[test]
+fn whoever_waits_for_the_end_of_another_is_told_what_it_cost() {
+    let (exporter, _go_on) = hanging();
+
+    thread::scope(|scope| {
+        let hasty = scope.spawn(|| exporter.shutdown(Duration::from_millis(200)));
+        while exporter.desk.is_running() {
+            thread::yield_now();
+        }
+        let patient = exporter.shutdown(Duration::from_secs(20));
+
+        for ended in [hasty.join().unwrap(), patient] {
+            assert!(
+                matches!(ended, Err(FlushError::Lost { lost: 5, .. })),
+                "{ended:?}"
+            );
+        }
+    });
+    assert!(exporter.shutdown(Duration::ZERO).is_ok());
+}
+
+#[test]
 fn threads_that_hand_over_during_the_end_lose_nothing_uncounted() {
     for _ in 0..50 {
         let (begun, _has_begun) = unbounded();

@@ -304,7 +304,7 @@ fn a_panic_on_the_worker_costs_its_batch_and_nothing_else() {
 
 #[test]
 fn a_worker_that_breaks_goes_on_where_it_was_and_is_counted() {
-    let rig = Rig::new([status(200); 0], None);
+    let rig = Rig::new([status(200)], None);
 
     rig.push(3);
     rig.commands.send(Command::Panic).unwrap();

@@ -63,10 +63,6 @@ impl Lane {
         }
     }
 
-    fn of(stats: &Stats) -> [Self; 2] {
-        [Self::spans(stats), Self::scores(stats)]
-    }
-
     pub(crate) fn settled(&self) -> u64 {
         self.delivered + self.lost.total()
     }
@@ -92,9 +88,8 @@ pub(crate) fn check_exactly(name: &str, stats: &Stats) {
 /// Three looks in a row, while up to `hands` threads hand over: figures only grow, nothing is
 /// counted twice, and nothing is missing but what is in those hands.
 pub(crate) fn check_roughly(name: &str, looks: &[Stats; 3], hands: u64) {
-    let lanes = looks.each_ref().map(Lane::of);
-    for lane in 0..2 {
-        let [first, middle, last] = [lanes[0][lane], lanes[1][lane], lanes[2][lane]];
+    for lane in [Lane::spans, Lane::scores] {
+        let [first, middle, last] = looks.each_ref().map(lane);
         let context = || format!("{name}: {first:?} {middle:?} {last:?}");
         for (earlier, later) in [(first, middle), (middle, last)] {
             assert!(earlier.accepted <= later.accepted, "{}", context());

@@ -55,11 +55,11 @@ impl Plan {
     pub(crate) fn draw(name: &str, chance: &mut Chance) -> Self {
         let is_calm = chance.percent(20);
         let producers = chance.size(1, 4);
-        let faulty = chance.pick(&[5, 25, 60, 95]);
+        let share = chance.pick(&[5, 25, 60, 95]);
         let timeout = chance.pick(&[Duration::from_millis(150), PATIENT, PATIENT]);
-        let faults = (0..SCRIPT)
+        let script = (0..SCRIPT)
             .map(|_| {
-                if !is_calm && chance.percent(faulty) {
+                if !is_calm && chance.percent(share) {
                     fault(chance)
                 } else {
                     Fault::Healthy
@@ -91,7 +91,7 @@ impl Plan {
             spans: chance.size(0, 300),
             scores: chance.size(0, 60),
             longest_text: chance.pick(&[10, 1_000, 8_000]),
-            faults,
+            faults: script,
             end: End {
                 after: after.filter(|_| !is_calm),
                 timeout: if is_calm {
@@ -99,7 +99,7 @@ impl Plan {
                 } else {
                     Duration::from_millis(end_within)
                 },
-                rival: chance.percent(20).then(|| chance.millis(0, 300)),
+                rival: (!is_calm && chance.percent(20)).then(|| chance.millis(0, 300)),
             },
         }
     }
@@ -147,7 +147,7 @@ fn fault(chance: &mut Chance) -> Fault {
     let text = |text: &str| text.to_owned();
     let span = format!("{} {}", chance.between(0, 3), chance.between(0, 300));
     let score = format!("{} {}", chance.between(0, 3), chance.between(0, 60));
-    match chance.between(0, 15) {
+    match chance.between(0, 17) {
         0 => Fault::Status(chance.pick(&[408, 429, 502, 503, 504])),
         1 => Fault::Status(chance.pick(&[500, 507])),
         2 => Fault::Status(chance.pick(&[400, 422, 413])),
@@ -180,14 +180,10 @@ fn fault(chance: &mut Chance) -> Fault {
         10 => Fault::Delay(FOR_EVER),
         11 => Fault::ResetBeforeAnswer,
         12 => Fault::ResetAfterStoring,
-        13 => chance
-            .pick(&[true, false])
-            .then_some(Fault::CloseBeforeAnswer)
-            .unwrap_or(Fault::Garbage),
-        14 => chance
-            .pick(&[true, false])
-            .then_some(Fault::GarbageBody)
-            .unwrap_or(Fault::TruncatedAnswer),
+        13 => Fault::CloseBeforeAnswer,
+        14 => Fault::Garbage,
+        15 => Fault::GarbageBody,
+        16 => Fault::TruncatedAnswer,
         _ => Fault::Redirect(307),
     }
 }

@@ -36,7 +36,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    pub(crate) fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.spans_delivered += other.spans_delivered;
         self.spans_lost += other.spans_lost;
         self.spans_in_doubt += other.spans_in_doubt;
@@ -118,7 +118,7 @@ pub(crate) fn play(plan: &Plan) -> Report {
     let stats = stage.telemetry.stats();
     check_exactly(&plan.name, &stats);
     let outcome = Outcome::new(plan, &stage.receiver);
-    report.add(outcome.check(&stats, handed_over));
+    report.add(&outcome.check(&stats, handed_over));
     let start = Instant::now();
     drop(stage);
     assert!(start.elapsed() < 2 * SLACK, "{}: the drop", plan.name);
