@@ -57,6 +57,10 @@ pub struct Attributes {
 struct Block {
     slots: [Option<Attribute>; BLOCK],
     next: Option<Box<Self>>,
+    /// In the first block, a [bit](bit) for each key of the whole list.
+    keys: u64,
+    /// In the first block, how many of its slots are filled.
+    filled: u32,
     /// How many were left out of the list.
     left_out: u32,
 }
@@ -149,6 +153,9 @@ impl Attributes {
         if value.is_null() {
             return;
         }
+        if self.more.is_some() {
+            return self.put_more(key, value);
+        }
         for slot in &mut self.inline {
             match slot {
                 None => return fill(slot, Attribute::new(key, value)),
@@ -158,34 +165,55 @@ impl Attributes {
                 Some(_) => {}
             }
         }
-        self.put_more(key, value);
+        self.put_first_of_more(key, value);
     }
 
-    /// The rest of that path: it goes on where the inline list ends.
+    /// The same once there is a block: a key that no bit stands for is new, and mostly there is a
+    /// place for it.
     fn put_more(&mut self, key: &'static str, value: Value) {
-        let mut more = &mut self.more;
-        while let Some(block) = more {
-            for slot in &mut block.slots {
-                match slot {
-                    None => return fill(slot, Attribute::new(key, value)),
-                    Some(attribute) if attribute.may_have(key) => {
-                        return self.put_searching(key, value);
-                    }
-                    Some(_) => {}
-                }
-            }
-            more = &mut block.next;
+        let bit = bit(key);
+        if let Some(block) = &mut self.more
+            && block.keys & bit == 0
+            && let Some(slot @ None) = block.slots.get_mut(block.filled as usize)
+        {
+            block.keys |= bit;
+            block.filled += 1;
+            return fill(slot, Attribute::new(key, value));
         }
         self.put_searching(key, value);
+    }
+
+    /// The inline list is full and has no such key.
+    #[inline(never)]
+    fn put_first_of_more(&mut self, key: &'static str, value: Value) {
+        let block = self.more.insert(Box::default());
+        fill(&mut block.slots[0], Attribute::new(key, value));
+        self.note(key);
     }
 
     #[inline(never)]
     fn put_searching(&mut self, key: &'static str, value: Value) {
         match self.find(key) {
             Some(Some(attribute)) => attribute.replace(value),
-            Some(slot) => fill(slot, Attribute::new(key, value)),
+            Some(slot) => {
+                fill(slot, Attribute::new(key, value));
+                self.note(key);
+            }
             None => self.leave_out(),
         }
+    }
+
+    /// A key was added behind all others.
+    fn note(&mut self, key: &str) {
+        let Some(block) = &mut self.more else {
+            return;
+        };
+        if block.filled == 0 {
+            let names = self.inline.iter().flatten().map(|one| one.as_pair().0);
+            block.keys = names.map(bit).fold(0, |keys, key| keys | key);
+        }
+        block.keys |= bit(key);
+        block.filled = (block.filled + 1).min(BLOCK as u32);
     }
 
     #[cold]
@@ -195,13 +223,12 @@ impl Attributes {
         }
         match self.find(&key) {
             Some(Some(attribute)) => attribute.replace(value),
-            Some(slot) => fill(
-                slot,
-                Attribute {
-                    key: "",
-                    value: Slot::Keyed(Box::new((key, value))),
-                },
-            ),
+            Some(slot) => {
+                let name = key.clone();
+                let value = Slot::Keyed(Box::new((key, value)));
+                fill(slot, Attribute { key: "", value });
+                self.note(&name);
+            }
             None => self.leave_out(),
         }
     }
@@ -290,19 +317,63 @@ impl Attributes {
     /// The bytes held outside of the list itself, for the queue's byte budget.
     #[inline]
     pub(crate) fn heap_bytes(&self) -> usize {
-        let is_light = |slot: &Option<Attribute>| slot.as_ref().is_none_or(Attribute::is_light);
-        if self.more.is_none() && self.inline.iter().all(is_light) {
+        if self.more.is_none() && !self.inline.iter().any(is_heavy) {
             return 0; // most spans
         }
         self.sum_heap_bytes()
     }
 
     fn sum_heap_bytes(&self) -> usize {
-        let blocks = iter::successors(self.more.as_deref(), |block| block.next.as_deref());
-        let lists = size_of::<Block>() * blocks.count();
-        let attributes = self.slots().map_while(Option::as_ref);
-        lists + attributes.map(Attribute::heap_bytes).sum::<usize>()
+        let mut bytes = sum_heap_bytes(&self.inline);
+        let mut more = &self.more;
+        while let Some(block) = more {
+            bytes += size_of::<Block>() + sum_heap_bytes(&block.slots);
+            more = &block.next;
+        }
+        bytes
     }
+}
+
+/// Whether something in there holds something outside. All of it shows in the byte by which variants
+/// are told apart; asked without branches, it is one test of a bit.
+#[inline]
+fn is_heavy(slot: &Option<Attribute>) -> bool {
+    match slot {
+        Some(Attribute {
+            value: Slot::Value(value),
+            ..
+        }) => value.is_heavy(),
+        Some(Attribute {
+            value: Slot::Keyed(_),
+            ..
+        }) => true,
+        None => false,
+    }
+}
+
+/// Filled from the front, as everywhere.
+fn sum_heap_bytes(slots: &[Option<Attribute>]) -> usize {
+    let mut bytes = 0;
+    for slot in slots {
+        let Some(attribute) = slot else {
+            break;
+        };
+        if is_heavy(slot) {
+            bytes += attribute.heap_bytes();
+        }
+    }
+    bytes
+}
+
+/// One of 64 bits for a key, by its length and one of its bytes: a key with another bit is another key.
+/// The place of the byte and the factors were chosen so that of 31 usual keys few have the same bit,
+/// and of those of one model call none.
+#[inline]
+fn bit(key: &str) -> u64 {
+    let length = key.len();
+    let byte = key.as_bytes().get(length.wrapping_sub(1 + length * 3 / 8));
+    let byte = byte.copied().unwrap_or_default();
+    1 << ((length * 7 ^ usize::from(byte) * 11) % 64)
 }
 
 /// Puts an attribute where there is none; told so, the compiler need not look for an old one to drop.
@@ -355,15 +426,7 @@ impl Attribute {
         }
     }
 
-    /// Whether it holds nothing outside.
     #[inline]
-    fn is_light(&self) -> bool {
-        match &self.value {
-            Slot::Value(value) => value.is_light(),
-            Slot::Keyed(_) => false,
-        }
-    }
-
     fn heap_bytes(&self) -> usize {
         match &self.value {
             Slot::Value(value) => value.heap_bytes(),

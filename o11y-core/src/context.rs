@@ -117,6 +117,23 @@ impl Context {
         self.clone()
     }
 
+    /// Whether spans below have to be opened: not below one that is itself not recorded.
+    #[inline]
+    pub(crate) const fn opens_spans(&self) -> bool {
+        self.sampled || self.span_id.is_none()
+    }
+
+    /// A copy for a span below, whose mailbox will be its own.
+    #[inline]
+    pub(crate) fn below(&self) -> Self {
+        Self {
+            scope: self.scope.clone(),
+            telemetry: self.telemetry.clone(),
+            mailbox: None,
+            ..*self
+        }
+    }
+
     /// The current trace; none outside of any span.
     #[must_use]
     pub fn trace_id(&self) -> Option<TraceId> {

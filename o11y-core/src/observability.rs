@@ -278,12 +278,14 @@ pub(crate) fn ended(slot: &mut Option<Record>, telemetry: Option<&Telemetry>) {
 
 #[inline]
 fn with_outlet(telemetry: Option<&Telemetry>, call: impl FnOnce(&Outlet)) {
-    match telemetry {
-        Some(telemetry) => {
-            telemetry.outlet().map(call);
-        }
+    // One call for both, so that it is compiled into this.
+    let of_process;
+    let outlet = match telemetry {
+        Some(telemetry) => telemetry.outlet(),
         None => {
-            OUTLET.load().as_deref().map(call);
+            of_process = OUTLET.load();
+            of_process.as_deref()
         }
-    }
+    };
+    outlet.map(call);
 }

@@ -100,6 +100,13 @@ impl<'a> Ended<'a> {
         }
     }
 
+    /// Does as [`Record::cut`], where the record lies.
+    pub fn cut(&mut self, each: usize, bytes: usize) {
+        if let Some(record) = &mut *self.slot {
+            record.cut(each, bytes);
+        }
+    }
+
     /// Owns the record.
     #[must_use]
     #[inline]

@@ -158,17 +158,16 @@ impl Value {
         matches!(self.0, Repr::Null)
     }
 
-    /// Whether it holds nothing outside of itself.
+    /// Whether it holds something outside of itself: asked of the variant at once, it is one test of a
+    /// bit.
     #[inline]
-    pub(crate) fn is_light(&self) -> bool {
-        match &self.0 {
-            Repr::Text(text) => !text.is_heap_allocated(),
-            Repr::Shared(_) | Repr::Usage(_) => false,
-            Repr::Int(_) | Repr::Float(_) | Repr::Bool(_) | Repr::Cost(_) | Repr::Null => true,
-        }
+    pub(crate) fn is_heavy(&self) -> bool {
+        let is_long = matches!(&self.0, Repr::Text(text) if text.is_heap_allocated());
+        is_long | matches!(self.0, Repr::Shared(_) | Repr::Usage(_))
     }
 
     /// The bytes that it holds outside of itself; inline text counts as none.
+    #[inline]
     pub(crate) fn heap_bytes(&self) -> usize {
         match &self.0 {
             Repr::Text(text) if text.is_heap_allocated() => text.len(),

@@ -141,10 +141,18 @@ impl Exporter {
 }
 
 /// Keeps a record within what the server takes in one request.
+#[cfg(feature = "otel")]
 #[cold]
 pub(crate) fn cut(mut record: Record) -> Record {
     record.cut(MAX_VALUE_BYTES, MAX_RECORD_BYTES);
     record
+}
+
+/// The same of one that has just ended; returns the bytes of its content after.
+#[cold]
+fn cut_where_it_lies(ended: &mut Ended<'_>) -> usize {
+    ended.cut(MAX_VALUE_BYTES, MAX_RECORD_BYTES);
+    ended.record().content_bytes()
 }
 
 impl Sink for Exporter {
@@ -152,23 +160,23 @@ impl Sink for Exporter {
         self.sample_rate
     }
 
-    fn on_end(&self, ended: Ended<'_>) {
+    fn on_end(&self, mut ended: Ended<'_>) {
+        let record = ended.record();
         let latest = self.desk.latest();
-        let desk = if latest.is_to_look(ended.record()) {
+        let desk = if latest.is_to_look(record) {
             self.desk()
         } else {
             latest
         };
-        if !self.keeps(desk, ended.record()) {
+        if !self.keeps(desk, record) {
             return;
         }
-        let content = ended.record().content_bytes();
-        if content <= MAX_VALUE_BYTES {
-            desk.hand_over(&desk.shared.spans, content, || ended.take().into());
-        } else {
-            let record = cut(ended.take());
-            desk.hand_over(&desk.shared.spans, record.content_bytes(), || record.into());
+        let mut content = record.content_bytes();
+        if content > MAX_VALUE_BYTES {
+            content = cut_where_it_lies(&mut ended);
         }
+        // The only hand-over in here, so that the push is compiled into it.
+        desk.hand_over(&desk.shared.spans, content, || ended.take().into());
     }
 
     fn flush(&self, timeout: Duration) -> Result<(), FlushError> {

@@ -3,7 +3,11 @@
 //! The place belongs to one thread, so a `RefCell` is all it takes. No code of a user (conversion,
 //! subscriber, destructor) runs while it is borrowed: what is taken out is dropped by the caller.
 
-use std::{cell::RefCell, mem, sync::Arc};
+use std::{
+    cell::RefCell,
+    mem::{self, ManuallyDrop},
+    sync::Arc,
+};
 
 use crate::{
     context::Context,
@@ -18,7 +22,22 @@ pub(crate) struct Current {
 }
 
 thread_local! {
-    static CURRENT: RefCell<Current> = const { RefCell::new(Current::EMPTY) };
+    /// Not dropped with its thread: so it is there in destructors of other thread-locals, too, and
+    /// every look is spared the question. It is empty then, unless a guard was leaked: see [`Sweeper`].
+    static CURRENT: RefCell<ManuallyDrop<Current>> =
+        const { RefCell::new(ManuallyDrop::new(Current::EMPTY)) };
+
+    static SWEEPER: Sweeper = const { Sweeper };
+}
+
+/// Empties the place at the end of a thread that ever attached a context to it.
+struct Sweeper;
+
+impl Drop for Sweeper {
+    fn drop(&mut self) {
+        let left = with(mem::take);
+        drop(left);
+    }
 }
 
 impl Current {
@@ -47,29 +66,15 @@ impl Default for Current {
 }
 
 /// Looks at the current context. `look` must not run code of a user.
-///
-/// In a destructor of another thread-local the place may be gone; there is no context then.
 #[inline]
 pub(crate) fn with<R>(look: impl FnOnce(&mut Current) -> R) -> R {
-    let mut look = Some(look);
-    let seen = CURRENT.try_with(|place| {
-        let look = look.take()?;
-        Some(look(&mut place.borrow_mut()))
-    });
-    match (seen, look) {
-        (Ok(Some(seen)), _) => seen,
-        (_, Some(look)) => look_at_nothing(look),
-        (_, None) => unreachable!("either the place is there, or nobody has looked"),
-    }
-}
-
-#[cold]
-fn look_at_nothing<R>(look: impl FnOnce(&mut Current) -> R) -> R {
-    look(&mut Current::default())
+    CURRENT.with(|place| look(&mut place.borrow_mut()))
 }
 
 /// Puts `next` in place and returns what was there, for the caller to keep or drop.
 pub(crate) fn swap(mut next: Current) -> Current {
+    // In the destructors of a thread that never did so, nobody sweeps any more.
+    _ = SWEEPER.try_with(|_sweeper| {});
     exchange(&mut next);
     next
 }

@@ -54,17 +54,14 @@ impl Frame {
         let Some(record) = self.span.record_mut() else {
             return;
         };
-        let adopted = adopted();
         let previous = &mut self.previous;
-        current::with(|current| {
-            let inside = match adopted {
-                None => open(record, &current.context),
-                Some(parent) => open(record, &parent).or(Some(parent)),
-            };
-            if let Some(inside) = inside {
-                *previous = Some(std::mem::replace(current, Current::at(inside)));
+        match adopted() {
+            None => current::with(|current| go_in(record, current, previous)),
+            Some(mut parent) => {
+                open(record, &mut parent);
+                *previous = Some(current::swap(Current::at(parent)));
             }
-        });
+        }
         self.span
             .started(|| current::with(|current| current.context.clone()));
     }
@@ -101,7 +98,7 @@ impl TaskFrame {
         // Where nothing is recorded the future stands in its parent, and holds a handle to it. A
         // span of its own needs none, which saves its parent the mailbox.
         let parent = if span.is_recording() {
-            adopted().unwrap_or_else(|| current::with(|current| current.context.clone()))
+            adopted().unwrap_or_else(|| current::with(|current| current.context.below()))
         } else {
             Context::current()
         };
@@ -116,10 +113,7 @@ impl TaskFrame {
         let Some(record) = self.span.record_mut() else {
             return;
         };
-        if let Some(inside) = open(record, &self.current.context) {
-            self.current = Current::at(inside);
-            self.open = true;
-        }
+        self.open = open(record, &mut self.current.context);
         let context = &self.current.context;
         self.span.started(|| context.clone());
     }
@@ -255,6 +249,25 @@ const fn adopted() -> Option<Context> {
     None
 }
 
+/// Opens the record below what is current, in its place, and keeps what was current before. Below a
+/// span that is not recorded nothing changes.
+#[inline]
+fn go_in(record: &mut Record, current: &mut Current, previous: &mut Option<Current>) {
+    let context = &mut current.context;
+    // A frame is entered once. Told so, the compiler need not look for an old context to drop.
+    if previous.is_some() || !context.opens_spans() {
+        return;
+    }
+    *previous = Some(Current {
+        late_scope: current.late_scope.take(),
+        context: Context {
+            mailbox: context.mailbox.take(),
+            ..context.below()
+        },
+    });
+    open(record, context);
+}
+
 /// A span that has not started, or one that records nothing when telemetry is off.
 fn prepare(spec: impl IntoSpanSpec) -> Span {
     if Observability::is_enabled() {
@@ -264,40 +277,37 @@ fn prepare(spec: impl IntoSpanSpec) -> Span {
     }
 }
 
-/// Gives the record its ids and its start, and returns the context inside the span.
+/// Gives the record its ids and its start, and makes of the context around the span the one inside.
 ///
 /// In a trace that is not sampled the record stays without a start, and what is current already is
-/// all that is needed below; only a root has to say that its trace is not sampled.
+/// all that is needed below: false, and nothing has changed. Only a root has to say that its trace is
+/// not sampled.
 #[inline]
-pub(crate) fn open(record: &mut Record, parent: &Context) -> Option<Context> {
-    if !parent.sampled && !parent.span_id.is_none() {
-        return None;
+pub(crate) fn open(record: &mut Record, context: &mut Context) -> bool {
+    if !context.opens_spans() {
+        return false;
     }
     let now = Ticks::now();
-    let mut sampled = parent.sampled;
-    (record.trace_id, record.span_id) = if parent.trace_id.is_none() {
-        let ids = TraceId::generate_with_root(now);
-        sampled = observability::samples(ids.0, parent.telemetry.as_ref());
-        ids
+    record.parent_id = context.span_id;
+    record.parent_is_remote = context.remote;
+    if context.trace_id.is_none() {
+        (context.trace_id, context.span_id) = TraceId::generate_with_root(now);
+        context.sampled = observability::samples(context.trace_id, context.telemetry.as_ref());
     } else {
-        (parent.trace_id, SpanId::generate(now))
-    };
-    record.parent_id = parent.span_id;
-    record.parent_is_remote = parent.remote;
-    if sampled {
+        context.span_id = SpanId::generate(now);
+    }
+    record.trace_id = context.trace_id;
+    record.span_id = context.span_id;
+    if context.sampled {
         record.start = now;
     }
-    Some(Context {
-        trace_id: record.trace_id,
-        span_id: record.span_id,
-        sampled,
-        remote: false,
-        #[cfg(any(feature = "otel", feature = "tracing"))]
-        observation: record.observation,
-        scope: parent.scope.clone(),
-        telemetry: parent.telemetry.clone(),
-        mailbox: None,
-    })
+    context.remote = false;
+    #[cfg(any(feature = "otel", feature = "tracing"))]
+    {
+        context.observation = record.observation;
+    }
+    context.mailbox = None;
+    true
 }
 
 /// Ends the span; `mine` is what was current inside of it.
@@ -309,16 +319,19 @@ fn close(span: &mut Span, mine: &mut Current) {
     };
     record.end = Ticks::now();
     let context = &mut mine.context;
-    // Another span's context here means that a guard was leaked inside; what it says is not ours.
-    if context.span_id != record.span_id {
-        let telemetry = current::with(|current| current.context.telemetry.clone());
-        return observability::ended(span.slot(), telemetry.as_ref());
-    }
-    record.scope = mine.late_scope.take().or_else(|| context.scope.take());
-    if let Some(mailbox) = context.mailbox.take() {
-        record.attributes.overlay(mailbox.seal());
-    }
-    observability::ended(span.slot(), context.telemetry.as_ref());
+    let of_outer;
+    let telemetry = if context.span_id == record.span_id {
+        record.scope = mine.late_scope.take().or_else(|| context.scope.take());
+        if let Some(mailbox) = context.mailbox.take() {
+            record.attributes.overlay(mailbox.seal());
+        }
+        context.telemetry.as_ref()
+    } else {
+        // Another span's context here means that a guard was leaked inside; what it says is not ours.
+        of_outer = current::with(|current| current.context.telemetry.clone());
+        of_outer.as_ref()
+    };
+    observability::ended(span.slot(), telemetry);
 }
 
 /// A panic's message is what `panic!` was given; other payloads have none.

@@ -16,14 +16,46 @@ const NOT_SERIALISABLE: &str = "<value could not be serialised>";
 /// and is written as JSON from the start, so nothing is built twice.
 #[inline]
 pub(super) fn value_of<T: Serialize + ?Sized>(value: &T) -> Value {
-    if let Ok(scalar) = value.serialize(Scalar) {
-        return scalar;
+    let mut scalar = None;
+    match (value.serialize(Scalar(&mut scalar)), scalar) {
+        (Ok(()), Some(scalar)) => scalar,
+        _ => as_json(value),
     }
+}
+
+/// Apart, so that taking a scalar needs no more than that takes.
+#[inline(never)]
+fn as_json<T: Serialize + ?Sized>(value: &T) -> Value {
     text::json_text(value).map_or_else(|| Value::of_static(NOT_SERIALISABLE), Value::from)
 }
 
-/// A serializer that takes scalars only.
-struct Scalar;
+/// The longest text that lies in a value itself.
+const MAX_INLINE: usize = size_of::<CompactString>();
+
+#[inline(never)]
+fn copy_of_long(text: &str) -> Value {
+    Value(Repr::Text(CompactString::new(text)))
+}
+
+/// A serializer that takes scalars only, and puts them into a value: whether one was taken is known
+/// apart from it, mostly when the program is compiled.
+struct Scalar<'a>(&'a mut Option<Value>);
+
+impl Scalar<'_> {
+    #[inline]
+    fn take(self, scalar: Value) -> Result<(), NotScalar> {
+        if let Some(two) = self.0.replace(scalar) {
+            drop_unexpected(two);
+        }
+        Ok(())
+    }
+}
+
+/// A serializer is used once. Told so, the compiler need not look for an old value to drop.
+#[cold]
+fn drop_unexpected(value: Value) {
+    drop(value);
+}
 
 /// Says that a value is not a scalar.
 #[derive(Debug)]
@@ -47,22 +79,22 @@ impl ser::Error for NotScalar {
 macro_rules! scalars {
     ($($method:ident: $scalar:ty),+ $(,)?) => {$(
         #[inline]
-        fn $method(self, v: $scalar) -> Result<Value, NotScalar> {
-            Ok(Value::from(v))
+        fn $method(self, v: $scalar) -> Result<(), NotScalar> {
+            self.take(Value::from(v))
         }
     )+};
 }
 
-impl ser::Serializer for Scalar {
-    type Ok = Value;
+impl ser::Serializer for Scalar<'_> {
+    type Ok = ();
     type Error = NotScalar;
-    type SerializeSeq = Impossible<Value, NotScalar>;
-    type SerializeTuple = Impossible<Value, NotScalar>;
-    type SerializeTupleStruct = Impossible<Value, NotScalar>;
-    type SerializeTupleVariant = Impossible<Value, NotScalar>;
-    type SerializeMap = Impossible<Value, NotScalar>;
-    type SerializeStruct = Impossible<Value, NotScalar>;
-    type SerializeStructVariant = Impossible<Value, NotScalar>;
+    type SerializeSeq = Impossible<(), NotScalar>;
+    type SerializeTuple = Impossible<(), NotScalar>;
+    type SerializeTupleStruct = Impossible<(), NotScalar>;
+    type SerializeTupleVariant = Impossible<(), NotScalar>;
+    type SerializeMap = Impossible<(), NotScalar>;
+    type SerializeStruct = Impossible<(), NotScalar>;
+    type SerializeStructVariant = Impossible<(), NotScalar>;
 
     scalars! {
         serialize_bool: bool, serialize_char: char, serialize_f32: f32, serialize_f64: f64,
@@ -72,19 +104,22 @@ impl ser::Serializer for Scalar {
     }
 
     #[inline] // into the user's code, where the kind of the value is known
-    fn serialize_str(self, v: &str) -> Result<Value, NotScalar> {
-        Ok(Value(Repr::Text(CompactString::new(v))))
+    fn serialize_str(self, v: &str) -> Result<(), NotScalar> {
+        if v.len() > MAX_INLINE {
+            return self.take(copy_of_long(v));
+        }
+        self.take(Value(Repr::Text(CompactString::new(v))))
     }
 
-    fn serialize_none(self) -> Result<Value, NotScalar> {
-        Ok(Value::null())
+    fn serialize_none(self) -> Result<(), NotScalar> {
+        self.take(Value::null())
     }
 
-    fn serialize_unit(self) -> Result<Value, NotScalar> {
-        Ok(Value::null())
+    fn serialize_unit(self) -> Result<(), NotScalar> {
+        self.take(Value::null())
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Value, NotScalar> {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), NotScalar> {
         value.serialize(self)
     }
 
@@ -92,7 +127,7 @@ impl ser::Serializer for Scalar {
         self,
         _: &'static str,
         value: &T,
-    ) -> Result<Value, NotScalar> {
+    ) -> Result<(), NotScalar> {
         value.serialize(self)
     }
 
@@ -101,16 +136,16 @@ impl ser::Serializer for Scalar {
         _: &'static str,
         _: u32,
         variant: &'static str,
-    ) -> Result<Value, NotScalar> {
-        Ok(Value(Repr::Text(CompactString::const_new(variant))))
+    ) -> Result<(), NotScalar> {
+        self.take(Value(Repr::Text(CompactString::const_new(variant))))
     }
 
-    fn serialize_bytes(self, _: &[u8]) -> Result<Value, NotScalar> {
+    fn serialize_bytes(self, _: &[u8]) -> Result<(), NotScalar> {
         Err(NotScalar)
     }
 
-    fn serialize_unit_struct(self, _: &'static str) -> Result<Value, NotScalar> {
-        Ok(Value::null())
+    fn serialize_unit_struct(self, _: &'static str) -> Result<(), NotScalar> {
+        self.take(Value::null())
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -119,7 +154,7 @@ impl ser::Serializer for Scalar {
         _: u32,
         _: &'static str,
         _: &T,
-    ) -> Result<Value, NotScalar> {
+    ) -> Result<(), NotScalar> {
         Err(NotScalar)
     }
 

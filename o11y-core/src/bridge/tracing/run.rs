@@ -15,14 +15,8 @@ use tracing_subscriber::registry::{LookupSpan as _, Registry};
 
 use super::place::Place;
 use crate::{
-    clock::Ticks,
-    context::{Context, frame},
-    id::SpanId,
-    key, observability,
-    observation::ObservationType,
-    record::Record,
-    text::text,
-    value::Value,
+    clock::Ticks, context::frame, id::SpanId, key, observability, observation::ObservationType,
+    record::Record, text::text, value::Value,
 };
 
 /// The runs below one span.
@@ -127,14 +121,15 @@ impl Run {
         attributes.put(key::OPERATION_NAME, "invoke_agent".into());
         attributes.put("gen_ai.agent.name", agent.clone());
         attributes.put("o11y.synthesised", true.into());
-        let inside: Option<Context> = frame::open(&mut record, &place.context);
-        let records = inside.as_ref().is_some_and(|inside| inside.sampled)
+        let mut inside = place.context.below();
+        let records = frame::open(&mut record, &mut inside)
+            && inside.sampled
             && observability::records_in(place.context.telemetry.as_ref());
         Self {
             agent,
             record: records.then_some(record),
             place: Place {
-                context: inside.filter(|_| records).unwrap_or(place.context),
+                context: if records { inside } else { place.context },
                 in_own_call: place.in_own_call,
                 is_current: false,
             },
