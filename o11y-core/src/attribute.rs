@@ -213,7 +213,9 @@ impl Attributes {
             block.keys = names.map(bit).fold(0, |keys, key| keys | key);
         }
         block.keys |= bit(key);
-        block.filled = (block.filled + 1).min(BLOCK as u32);
+        if (block.filled as usize) < BLOCK {
+            block.filled += 1;
+        }
     }
 
     #[cold]
@@ -336,6 +338,7 @@ impl Attributes {
 
 /// Whether something in there holds something outside. All of it shows in the byte by which variants
 /// are told apart; asked without branches, it is one test of a bit.
+#[expect(clippy::ref_option, reason = "the byte is asked where it lies")]
 #[inline]
 fn is_heavy(slot: &Option<Attribute>) -> bool {
     match slot {
@@ -373,7 +376,7 @@ fn bit(key: &str) -> u64 {
     let length = key.len();
     let byte = key.as_bytes().get(length.wrapping_sub(1 + length * 3 / 8));
     let byte = byte.copied().unwrap_or_default();
-    1 << ((length * 7 ^ usize::from(byte) * 11) % 64)
+    1 << (((length * 7) ^ (usize::from(byte) * 11)) % 64)
 }
 
 /// Puts an attribute where there is none; told so, the compiler need not look for an old one to drop.

@@ -280,12 +280,11 @@ pub(crate) fn ended(slot: &mut Option<Record>, telemetry: Option<&Telemetry>) {
 fn with_outlet(telemetry: Option<&Telemetry>, call: impl FnOnce(&Outlet)) {
     // One call for both, so that it is compiled into this.
     let of_process;
-    let outlet = match telemetry {
-        Some(telemetry) => telemetry.outlet(),
-        None => {
-            of_process = OUTLET.load();
-            of_process.as_deref()
-        }
+    let outlet = if let Some(telemetry) = telemetry {
+        telemetry.outlet()
+    } else {
+        of_process = OUTLET.load();
+        of_process.as_deref()
     };
     outlet.map(call);
 }

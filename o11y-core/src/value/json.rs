@@ -42,6 +42,7 @@ fn copy_of_long(text: &str) -> Value {
 struct Scalar<'a>(&'a mut Option<Value>);
 
 impl Scalar<'_> {
+    #[expect(clippy::unnecessary_wraps, reason = "what a serializer returns")]
     #[inline]
     fn take(self, scalar: Value) -> Result<(), NotScalar> {
         if let Some(two) = self.0.replace(scalar) {
