@@ -267,32 +267,6 @@ impl Attributes {
             .chain(more.flat_map(|block| &block.slots))
     }
 
-    /// Puts a key that is known not to be there yet, so that no key has to be looked at. One that is
-    /// there after all would stand twice.
-    #[inline]
-    pub(crate) fn push(&mut self, key: &'static str, value: Value) {
-        if value.is_null() {
-            return;
-        }
-        let free = self.inline.iter_mut().find(|slot| slot.is_none());
-        match free {
-            Some(slot) => fill(slot, Attribute::new(key, value)),
-            None => self.push_more(key, value),
-        }
-    }
-
-    fn push_more(&mut self, key: &'static str, value: Value) {
-        let mut more = &mut self.more;
-        for _ in 0..BLOCKS {
-            let block = more.get_or_insert_default();
-            if let Some(slot) = block.slots.iter_mut().find(|slot| slot.is_none()) {
-                return fill(slot, Attribute::new(key, value));
-            }
-            more = &mut block.next;
-        }
-        self.leave_out();
-    }
-
     /// Puts all of `late` over what is there.
     pub(crate) fn overlay(&mut self, late: Self) {
         late.inline
@@ -475,6 +449,8 @@ macro_rules! attributes {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::limit::Limited;
 
@@ -526,17 +502,60 @@ mod tests {
     }
 
     #[test]
-    fn what_is_pushed_stands_behind_what_is_there_until_there_is_no_room() {
-        let mut attributes = attributes! { "a" => 1 };
-
-        for _ in 0..130 {
-            attributes.push("b", Value::from(2));
+    fn keys_that_share_a_bit_are_told_apart_at_every_place() {
+        // One length and one last byte: all of them have the same bit.
+        let keys: Vec<String> = (b'a'..=b'z')
+            .map(|letter| format!("{}x", letter as char))
+            .collect();
+        let mut attributes = Attributes::new();
+        for round in 0..2 {
+            for (number, key) in keys.iter().enumerate() {
+                attributes.set(key.clone(), 100 * round + number);
+            }
+            attributes.set("bx", 7);
         }
-        attributes.push("c", Value::null());
 
-        let keys: Vec<_> = attributes.iter().map(|(key, _)| key).collect();
-        assert_eq!((keys[0], keys[1], keys[123]), ("a", "b", "b"));
-        assert_eq!((attributes.len(), attributes.left_out()), (124, 7));
+        let shown: Vec<_> = attributes.iter().map(|(key, _)| key.to_owned()).collect();
+        assert_eq!(shown, keys);
+        assert_eq!(attributes.get("bx").and_then(Value::as_i64), Some(7));
+        assert_eq!(attributes.get("zx").and_then(Value::as_i64), Some(125));
+    }
+
+    proptest! {
+        #[test]
+        fn a_list_is_what_a_plain_list_would_be(
+            steps in prop::collection::vec((0..160_usize, any::<bool>()), 0..300),
+        ) {
+            let names: Vec<&'static str> = (0..160)
+                .map(|number| &*format!("{}{number}", "k".repeat(number % 5)).leak())
+                .collect();
+            let mut attributes = Attributes::new();
+            let mut plain: Vec<(&str, usize)> = Vec::new();
+            let mut left_out = 0;
+
+            for (value, (number, is_static)) in steps.into_iter().enumerate() {
+                let name = names[number];
+                if is_static {
+                    attributes.set(name, value);
+                } else {
+                    attributes.set(name.to_owned(), value);
+                }
+                let place = plain.iter().position(|(known, _)| *known == name);
+                match place {
+                    Some(place) => plain[place].1 = value,
+                    None if plain.len() < 124 => plain.push((name, value)),
+                    None => left_out += 1,
+                }
+            }
+
+            let shown: Vec<_> = attributes
+                .iter()
+                .map(|(key, value)| (key, value.as_u64()))
+                .collect();
+            let expected: Vec<_> = plain.iter().map(|(key, value)| (*key, Some(*value as u64))).collect();
+            prop_assert_eq!(shown, expected);
+            prop_assert_eq!(attributes.left_out(), left_out);
+        }
     }
 
     #[test]

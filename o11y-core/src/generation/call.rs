@@ -389,7 +389,7 @@ impl<'a> Call<'a> {
         match mem::replace(&mut self.told, Told::Request(Attributes::new())) {
             Told::Nothing(asked) => {
                 let mut attributes = asked.into_attributes();
-                attributes.push(key::CALL_ID, self.id.hex(&mut [0; 16]).into());
+                attributes.put(key::CALL_ID, self.id.hex(&mut [0; 16]).into());
                 attributes
             }
             Told::Request(attributes) => attributes,
@@ -402,13 +402,13 @@ impl<'a> Call<'a> {
         let (start, now) = (self.start, Ticks::now());
         let milliseconds = |at: Ticks| at.since(start).as_secs_f64() * 1_000.0;
         let mut attributes = self.take_attributes();
-        attributes.push(key::RESPONSE_MODEL, self.response_model.clone());
-        attributes.push(key::DURATION_MS, milliseconds(now).into());
-        attributes.push(
+        attributes.put(key::RESPONSE_MODEL, self.response_model.clone());
+        attributes.put(key::DURATION_MS, milliseconds(now).into());
+        attributes.put(
             key::TIME_TO_FIRST_TOKEN_MS,
             self.first_token.map(milliseconds).into(),
         );
-        attributes.push(key::RETRIES, self.retries.into());
+        attributes.put(key::RETRIES, self.retries.into());
         outcome::tell(heard, attributes, outcome, self.usage.as_ref(), self.cost);
     }
 }

@@ -75,9 +75,9 @@ pub(crate) fn tell(
     usage: Option<&Usage>,
     cost: Option<Cost>,
 ) {
-    attributes.push(key::OUTCOME, Value::of_static(outcome.as_str()));
+    attributes.put(key::OUTCOME, Value::of_static(outcome.as_str()));
     let error = outcome.error().map(Value::of_static);
-    attributes.push(key::ERROR_TYPE, error.into());
+    attributes.put(key::ERROR_TYPE, error.into());
     note_surroundings(&mut attributes);
     let mirrored = usage.filter(|_| heard.has(CallEvent::Tokens));
     let event = outcome.event();
@@ -85,9 +85,9 @@ pub(crate) fn tell(
         let mirror = mirrored.map(|usage| mirror_of(attributes.clone(), usage));
         if let Some(usage) = usage {
             note_tokens(&mut attributes, usage);
-            attributes.push(key::TOTAL_TOKENS, usage.total().into());
+            attributes.put(key::TOTAL_TOKENS, usage.total().into());
         }
-        attributes.push(key::COST, cost.map(Value::from).into());
+        attributes.put(key::COST, cost.map(Value::from).into());
         emit(event, attributes);
         if let Some(mirror) = mirror {
             emit(CallEvent::Tokens, mirror);
@@ -101,11 +101,11 @@ pub(crate) fn tell(
 /// the caller's to say: an event may have been told another one.
 pub(crate) fn note_tokens(attributes: &mut Attributes, usage: &Usage) {
     let (input, output) = (usage.input_total(), usage.output_total());
-    attributes.push(key::INPUT_TOKENS, input.into());
-    attributes.push(key::OUTPUT_TOKENS, output.into());
-    attributes.push(key::PROMPT_TOKENS, input.into());
-    attributes.push(key::COMPLETION_TOKENS, output.into());
-    attributes.push(key::USAGE, (*usage).into());
+    attributes.put(key::INPUT_TOKENS, input.into());
+    attributes.put(key::OUTPUT_TOKENS, output.into());
+    attributes.put(key::PROMPT_TOKENS, input.into());
+    attributes.put(key::COMPLETION_TOKENS, output.into());
+    attributes.put(key::USAGE, (*usage).into());
 }
 
 /// Says in `attributes` which request is served here and which modules are around, if there are any.
@@ -117,7 +117,7 @@ fn note_surroundings(attributes: &mut Attributes) {
         request.note(attributes);
     }
     if let Some(modules) = scope.modules() {
-        attributes.push(key::MODULE_PATH, modules.path().into());
+        attributes.put(key::MODULE_PATH, modules.path().into());
     }
 }
 

@@ -65,9 +65,9 @@ impl Generation {
         let record = spec.record_mut();
         record.observation = ObservationType::Generation;
         let attributes = &mut record.attributes;
-        attributes.push(key::OPERATION_NAME, CHAT);
-        attributes.push(key::PROVIDER_NAME, provider.clone());
-        attributes.push(key::REQUEST_MODEL, model.clone());
+        attributes.put(key::OPERATION_NAME, CHAT);
+        attributes.put(key::PROVIDER_NAME, provider.clone());
+        attributes.put(key::REQUEST_MODEL, model.clone());
         Self {
             spec,
             asked: Asked {
@@ -185,12 +185,12 @@ impl Asked {
     /// The attributes that the events of this call begin with.
     pub(super) fn into_attributes(self) -> Attributes {
         let mut attributes = Attributes::new();
-        attributes.push(key::PROVIDER_NAME, self.provider);
-        attributes.push(key::REQUEST_MODEL, self.model);
-        attributes.push(key::OPERATION_NAME, self.operation);
-        attributes.push(key::ESTIMATED_TOKENS, self.estimate.into());
-        attributes.push(key::ESTIMATED_USAGE, self.estimated_usage);
-        attributes.push(key::REQUEST_MAX_TOKENS, self.max_tokens.into());
+        attributes.put(key::PROVIDER_NAME, self.provider);
+        attributes.put(key::REQUEST_MODEL, self.model);
+        attributes.put(key::OPERATION_NAME, self.operation);
+        attributes.put(key::ESTIMATED_TOKENS, self.estimate.into());
+        attributes.put(key::ESTIMATED_USAGE, self.estimated_usage);
+        attributes.put(key::REQUEST_MAX_TOKENS, self.max_tokens.into());
         attributes
     }
 }
