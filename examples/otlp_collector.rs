@@ -47,11 +47,17 @@ fn serve(customer: &'static str, wish: &'static str) -> anyhow::Result<()> {
     })
 }
 
-fn main() -> anyhow::Result<()> {
-    let stand_in = match env::var("OTEL_EXPORTER_OTLP_ENDPOINT") {
+/// A collector in this process, unless the environment names one.
+#[expect(clippy::disallowed_methods, reason = "meant for the libraries")]
+fn stand_in() -> anyhow::Result<Option<Receiver>> {
+    Ok(match env::var("OTEL_EXPORTER_OTLP_ENDPOINT") {
         Ok(_) => None, // opentelemetry-otlp reads it
         Err(_) => Some(Receiver::start()?),
-    };
+    })
+}
+
+fn main() -> anyhow::Result<()> {
+    let stand_in = stand_in()?;
 
     let client = BlockingHttpClient::new();
     let mut exporter = SpanExporter::builder()
