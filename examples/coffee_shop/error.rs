@@ -18,7 +18,7 @@ pub enum ShopError {
     },
     #[error("a call was refused before it was made")]
     Refused(#[source] Vetoed),
-    #[error("the model answered with status {status}")]
+    #[error("the model answered with {}", status.as_u16())]
     Status {
         status: StatusCode,
         /// How long the model asks us to wait.
