@@ -126,23 +126,31 @@ fn every_span_and_score_is_seen_where_it_is() {
     let collector = Collector::new();
     rig.telemetry.register_metrics(&collector.provider);
 
+    // A full queue wakes the worker: it is held by a request that is answered on release only.
+    rig.receiver.script([Fault::Stall]);
+    make(1);
+    rig.telemetry.flush(Duration::ZERO).unwrap_err();
+    assert!(rig.receiver.wait_for_requests(1, LONG));
     make(7);
     assert_eq!(
         counts(&collector.collect()),
         [
+            ("otel.sdk.exporter.span.inflight", "1"),
+            ("otel.sdk.processor.span.processed", "1"),
             ("otel.sdk.processor.span.processed{queue_full}", "2"),
             ("otel.sdk.processor.span.queue.capacity", "5"),
             ("otel.sdk.processor.span.queue.size", "5"),
         ]
     );
 
+    rig.receiver.release();
     rig.telemetry.flush(LONG).unwrap();
     assert_eq!(
         counts(&collector.collect()),
         [
-            ("o11y.exporter.requests{span}", "1"),
-            ("otel.sdk.exporter.span.exported", "5"),
-            ("otel.sdk.processor.span.processed", "5"),
+            ("o11y.exporter.requests{span}", "2"),
+            ("otel.sdk.exporter.span.exported", "6"),
+            ("otel.sdk.processor.span.processed", "6"),
             ("otel.sdk.processor.span.processed{queue_full}", "2"),
             ("otel.sdk.processor.span.queue.capacity", "5"),
         ]
@@ -161,12 +169,12 @@ fn every_span_and_score_is_seen_where_it_is() {
             ("o11y.exporter.requests{span,429}", "1"),
             ("o11y.exporter.requests{span,4xx}", "1"),
             ("o11y.exporter.requests{span,5xx}", "1"),
-            ("o11y.exporter.requests{span}", "2"),
+            ("o11y.exporter.requests{span}", "3"),
             ("o11y.exporter.retries{span}", "2"),
             ("o11y.score.exported", "1"),
-            ("otel.sdk.exporter.span.exported", "6"),
+            ("otel.sdk.exporter.span.exported", "7"),
             ("otel.sdk.exporter.span.exported{rejected}", "1"),
-            ("otel.sdk.processor.span.processed", "7"),
+            ("otel.sdk.processor.span.processed", "8"),
             ("otel.sdk.processor.span.processed{queue_full}", "2"),
             ("otel.sdk.processor.span.queue.capacity", "5"),
         ]
