@@ -89,7 +89,7 @@ impl CostBudgetTracker {
     /// let Err(GenerationError::Vetoed(vetoed)) = refused else { panic!("not refused") };
     /// println!("{}", vetoed.downcast_ref::<Unpriced>().unwrap());
     ///
-    /// assert_eq!((budget.requests(), budget.unpriced_calls()), (0, 0));
+    /// assert_eq!((budget.refused(), budget.requests(), budget.unpriced_calls()), (1, 0, 0));
     /// assert_eq!((budget.reserved(), budget.remaining()), (Cost::ZERO, Cost::usd(0.01)));
     /// assert!(!budget.is_exceeded() && budget.unpriced_models().is_empty());
     /// ```
@@ -140,7 +140,8 @@ impl CostBudgetTracker {
         self.budget().spent().calls
     }
 
-    /// The calls that were refused because they did not fit.
+    /// The calls that were refused because they did not fit or, with
+    /// [`refuse_unpriced`](Self::refuse_unpriced), because they have no price.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.budget().snapshot().refused

@@ -282,6 +282,45 @@ fn lines_of_a_window_are_told_again_after_they_were_left() {
 }
 
 #[test]
+fn a_limit_of_nothing_is_crossed_by_a_refusal_or_by_what_was_used_and_not_by_free_calls() {
+    let heard = Heard::of("told of nothing");
+    let free = Ask::new().cost(Cost::ZERO);
+    let budget = Budget::new("told of nothing", Limits::new().cost(Cost::ZERO));
+
+    let call = budget.reserve(free.clone()).unwrap();
+    call.settle(Usage::new().input(5), Cost::ZERO);
+    assert_eq!(heard.counts(), (0, 0));
+    let call = budget.reserve(free).unwrap();
+    call.settle(Usage::new().input(5), Cost::usd(0.1)); // it was not free
+    assert_eq!(heard.counts(), (1, 1));
+    assert!(budget.reserve(Ask::new()).is_err());
+    assert_eq!(heard.counts(), (1, 1));
+
+    budget.reset();
+    assert!(budget.reserve(Ask::new()).is_err());
+    assert!(budget.reserve(Ask::new()).is_err());
+    assert_eq!(heard.counts(), (1, 2));
+}
+
+#[test]
+fn refusals_of_a_window_are_told_once_in_its_length() {
+    let heard = Heard::of("refused per window");
+    let hand = Hand::default();
+    let limits = Limits::new().tokens_per(10, MINUTE).calls_per(0, MINUTE);
+    let budget = hand.budget("refused per window", limits);
+
+    for _ in 0..3 {
+        assert!(budget.reserve(bounded(11)).is_err());
+        hand.pass(MINUTE / 3 - Duration::from_secs(1));
+    }
+    assert_eq!(heard.counts(), (0, 2)); // one for each limit
+    hand.pass(MINUTE);
+    assert!(budget.reserve(bounded(11)).is_err());
+
+    assert_eq!(heard.counts(), (0, 4));
+}
+
+#[test]
 fn eight_threads_cross_each_line_once_and_never_pass_the_limit() {
     let heard = Heard::of("eight threads");
     let process = Budget::new("process", Limits::new());

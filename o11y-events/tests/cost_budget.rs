@@ -111,7 +111,7 @@ fn a_model_without_a_price_is_told_once_and_never_taken_for_free() {
 #[test]
 fn models_without_a_price_can_be_refused() {
     let bus = EventBus::new();
-    let _budget = budget(10.0).refuse_unpriced().attach(&bus);
+    let budget = budget(10.0).refuse_unpriced().attach(&bus);
 
     let refused = bus
         .try_event("llm.request", call("1", "llama"))
@@ -120,6 +120,9 @@ fn models_without_a_price_can_be_refused() {
     let unpriced = refused.downcast_ref::<Unpriced>().unwrap();
     assert!(unpriced.to_string().contains("llama"));
     assert!(bus.try_event("llm.request", call("2", "gpt")).is_ok());
+    assert_eq!((budget.refused(), budget.unpriced_calls()), (1, 0));
+    budget.reset();
+    assert_eq!(budget.refused(), 0);
 }
 
 #[test]

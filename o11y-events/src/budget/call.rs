@@ -55,6 +55,11 @@ impl Budget {
         tell(crossings);
     }
 
+    /// A call was refused for another reason than its limits.
+    pub(crate) fn note_refused(&self) {
+        self.lock().node_mut(self.handle.place).refused += 1;
+    }
+
     /// A call was not made.
     pub(crate) fn give_back(&self, caller: Caller<'_>) {
         self.lock().release_call(caller);

@@ -86,10 +86,10 @@ impl Gauge {
             return; // what counts for good never falls
         };
         let spent = window.sum(now);
-        if self.soft.is_some_and(|soft| spent < soft.into()) {
+        if self.soft.is_some_and(|soft| !reaches(spent, soft)) {
             self.threshold.rearm(window.length(), now);
         }
-        if spent < self.limit.count().into() {
+        if !reaches(spent, self.limit.count()) {
             self.exceeded.rearm(window.length(), now);
         }
     }
@@ -115,8 +115,8 @@ impl Gauge {
 
     /// The lines that what was spent has newly crossed.
     pub(super) fn crossed(&mut self, spent: u128, now: u64) -> impl Iterator<Item = Line> + use<> {
-        let threshold = self.soft.is_some_and(|soft| spent >= soft.into());
-        let exceeded = spent >= self.limit.count().into();
+        let threshold = self.soft.is_some_and(|soft| reaches(spent, soft));
+        let exceeded = reaches(spent, self.limit.count());
         let lines = [
             (threshold && self.threshold.rings(now)).then_some(Line::Threshold),
             (exceeded && self.exceeded.rings(now)).then_some(Line::Exceeded),
@@ -126,6 +126,7 @@ impl Gauge {
 
     /// Whether a refusal is to be told.
     pub(super) fn tells_refusal(&mut self, now: u64) -> bool {
+        self.rearm(now);
         self.exceeded.rings(now)
     }
 
@@ -149,6 +150,12 @@ impl Gauge {
     fn books_at_the_start(&self) -> bool {
         self.window.is_some() && self.limit.measure() == Measure::Calls
     }
+}
+
+/// Whether so much crosses a line. Nothing crosses none, not even that of a limit of 0, which is
+/// told when it refuses a call, or when one uses something all the same.
+fn reaches(spent: u128, line: u64) -> bool {
+    spent >= u128::from(line.max(1))
 }
 
 /// Rings once for each time that a line is crossed.

@@ -25,7 +25,7 @@ pub(super) struct Node {
     pub(super) reserved: Reserved,
     /// How many reservations are open.
     pub(super) open: u64,
-    /// Calls that this budget, or one around it, refused.
+    /// Calls that this budget, one around it or its tracker refused.
     pub(super) refused: u64,
     /// Answered calls that did not tell what they used.
     pub(super) unmetered: u64,

@@ -36,7 +36,8 @@ pub struct BudgetSnapshot {
     pub reserved: Tally,
     /// How many reservations are open.
     pub open: u64,
-    /// Calls that it refused, or that a budget around it did.
+    /// Calls that it refused, that a budget around it did, or that its tracker did because they
+    /// have no price.
     pub refused: u64,
     /// Answered calls that did not tell what they used.
     pub unmetered: u64,

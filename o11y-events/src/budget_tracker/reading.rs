@@ -1,6 +1,8 @@
 //! What the events of a call say of what it may use, and of what it used.
 
-use o11y_core::{Cost, Event, Usage, Value, ValueRef, key};
+use std::borrow::Cow;
+
+use o11y_core::{Cost, Event, LlmEvent, Usage, Value, ValueRef, key};
 
 use super::prices::Prices;
 use crate::{
@@ -10,25 +12,22 @@ use crate::{
 
 /// What an event says of a call, as far as budgets care.
 ///
-/// Read in one go: to look for one key is to compare it with all before it.
+/// Read in one go: to look for one key is to compare it with all before it. What is told by hand may
+/// have older names; those are [`LlmEvent`]'s to know.
 #[derive(Default)]
 pub(super) struct Said<'a> {
     /// The id that the events of one call share.
     pub(super) call: Option<&'a str>,
     /// Whether it repeats what another event has said.
     pub(super) is_mirror: bool,
-    provider: Option<&'a str>,
-    model: Option<&'a str>,
+    provider: Option<Cow<'a, str>>,
+    model: Option<Cow<'a, str>>,
     response_model: Option<&'a str>,
     user: Option<&'a str>,
     estimated_usage: Option<&'a Usage>,
     estimated_tokens: Option<u64>,
     max_tokens: Option<u64>,
-    usage: Option<&'a Usage>,
-    input: Option<u64>,
-    older_input: Option<u64>,
-    output: Option<u64>,
-    older_output: Option<u64>,
+    usage: Option<Usage>,
     total: Option<u64>,
     cost: Option<Cost>,
 }
@@ -44,6 +43,9 @@ impl<'a> Said<'a> {
             key::REQUEST_MAX_TOKENS => said.max_tokens = value.as_u64(),
             _ => said.note(key, value),
         });
+        if said.provider.is_none() || said.model.is_none() {
+            said.complete(request);
+        }
         said
     }
 
@@ -53,16 +55,39 @@ impl<'a> Said<'a> {
         let attributes = end.attributes().iter();
         attributes.for_each(|(key, value)| match key {
             key::RESPONSE_MODEL => said.response_model = value.as_str(),
-            key::USAGE => said.usage = usage(value),
-            key::INPUT_TOKENS => said.input = value.as_u64(),
-            key::PROMPT_TOKENS => said.older_input = value.as_u64(),
-            key::OUTPUT_TOKENS => said.output = value.as_u64(),
-            key::COMPLETION_TOKENS => said.older_output = value.as_u64(),
+            key::USAGE => said.usage = usage(value).copied(),
             key::TOTAL_TOKENS => said.total = value.as_u64(),
             key::COST => said.cost = cost(value),
             _ => said.note(key, value),
         });
+        if said.usage.is_none() || said.provider.is_none() || said.model.is_none() {
+            said.complete(end);
+        }
         said
+    }
+
+    /// Adds what is said under other names than those of our own calls.
+    fn complete(&mut self, event: &Event) {
+        let Some(call) = LlmEvent::from_event(event) else {
+            return; // a mirror
+        };
+        let is_metered = self.usage.is_some();
+        let owned = |text: &str| Cow::Owned(text.to_owned());
+        self.provider = self.provider.take().or_else(|| call.provider().map(owned));
+        self.model = self.model.take().or_else(|| call.model().map(owned));
+        self.max_tokens = self.max_tokens.or_else(|| call.get_max_tokens());
+        self.usage = self.usage.or_else(|| call.get_usage());
+        self.total = self.total.or_else(|| call.get_total_tokens());
+        self.cost = self.cost.or_else(|| call.get_cost());
+        let usage = self.usage.unwrap_or_default();
+        if let Some(total) = self.total
+            && !is_metered
+            && usage.input_total() == 0
+        {
+            // A total without parts is taken for input, which is what most tokens are.
+            let input = total.saturating_sub(usage.output_total());
+            self.usage = Some(usage.input(input));
+        }
     }
 
     /// What the surroundings say.
@@ -78,18 +103,19 @@ impl<'a> Said<'a> {
         match key {
             key::CALL_ID => self.call = value.as_str(),
             key::MIRROR => self.is_mirror = value.as_bool() == Some(true),
-            key::PROVIDER_NAME => self.provider = value.as_str(),
-            key::REQUEST_MODEL => self.model = value.as_str(),
+            key::PROVIDER_NAME => self.provider = value.as_str().map(Cow::Borrowed),
+            key::REQUEST_MODEL => self.model = value.as_str().map(Cow::Borrowed),
+            "user.id" => self.user = self.user.or(value.as_str()),
             _ => {}
         }
     }
 
     /// Model, provider and user. The model that was asked for comes first: a failed call knows no
     /// other, and one that answers under a dated name would stand in two lines.
-    pub(super) fn names(&self) -> Names<'a> {
+    pub(super) fn names(&self) -> Names<'_> {
         Names {
-            model: self.model.or(self.response_model),
-            provider: self.provider,
+            model: self.model.as_deref().or(self.response_model),
+            provider: self.provider.as_deref(),
             user: self.user,
         }
     }
@@ -119,19 +145,21 @@ impl<'a> Said<'a> {
     /// Why a call to that model has no price, if it has none.
     pub(super) fn unpriced(&self, prices: &Prices) -> Option<Unpriced> {
         let usage = Usage::new().input(1);
-        let model = self.model.unwrap_or("(unknown)");
-        prices.cost(self.provider, model, &usage).err()
+        let model = self.model.as_deref().unwrap_or("(unknown)");
+        prices.cost(self.provider.as_deref(), model, &usage).err()
     }
 
     /// The most tokens that the model of a request gives.
     pub(super) fn model_maximum(&self, prices: &Prices) -> Option<Ask> {
-        let most = prices.max_output_tokens(self.provider, self.model?)?;
+        let model = self.model.as_deref()?;
+        let most = prices.max_output_tokens(self.provider.as_deref(), model)?;
         Some(Ask::new().output_tokens(most))
     }
 
     /// The most that such a call can cost.
     pub(super) fn price(&self, ask: Ask, prices: &Prices) -> Ask {
-        let (provider, Some(model)) = (self.provider, self.model) else {
+        let provider = self.provider.as_deref();
+        let Some(model) = self.model.as_deref() else {
             return ask;
         };
         if let Some(usage) = self.estimated_usage {
@@ -158,15 +186,8 @@ impl<'a> Said<'a> {
 
     /// What an ended call used. The total is believed before the parts.
     pub(super) fn used(&self, prices: Option<&Prices>) -> Used {
-        let input = self.input.or(self.older_input);
-        let output = self.output.or(self.older_output);
-        let metered = self.usage.is_some() || input.or(output).or(self.total).is_some();
-        let usage = self.usage.copied().unwrap_or_else(|| {
-            // A total without parts is priced as input, which is what most tokens are.
-            let (output, total) = (output.unwrap_or(0), self.total.unwrap_or(0));
-            let input = input.unwrap_or_else(|| total.saturating_sub(output));
-            Usage::new().input(input).output(output)
-        });
+        let metered = self.usage.is_some() || self.total.is_some();
+        let usage = self.usage.unwrap_or_default();
         let cost = self.cost.or_else(|| self.cost_of(&usage, prices?));
         let mut amounts = Amounts::of_call(usage, cost);
         if let Some(total) = self.total {
@@ -181,10 +202,11 @@ impl<'a> Said<'a> {
 
     /// The model that answered is the better known one: it has a date.
     fn cost_of(&self, usage: &Usage, prices: &Prices) -> Option<Cost> {
-        [self.response_model, self.model]
+        let provider = self.provider.as_deref();
+        [self.response_model, self.model.as_deref()]
             .into_iter()
             .flatten()
-            .find_map(|model| prices.cost(self.provider, model, usage).ok())
+            .find_map(|model| prices.cost(provider, model, usage).ok())
     }
 }
 
@@ -204,11 +226,11 @@ fn usage(value: &Value) -> Option<&Usage> {
     }
 }
 
-/// What the call itself says that it cost.
+/// What the call itself says that it cost; a number is one of dollars.
 fn cost(value: &Value) -> Option<Cost> {
     match value.as_ref() {
         ValueRef::Cost(cost) => Some(cost),
-        _ => None,
+        _ => value.as_f64().map(Cost::usd),
     }
 }
 

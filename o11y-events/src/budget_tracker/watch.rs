@@ -137,8 +137,11 @@ impl Watch {
             return Ok(());
         }
         let prices = self.prices();
-        let ask = self.ask(request, &said, prices.as_ref())?;
-        self.budget_of(request)
+        let budget = self.budget_of(request);
+        let ask = self
+            .ask(request, &said, prices.as_ref())
+            .inspect_err(|_| budget.note_refused())?;
+        budget
             .begin(self.caller(&said), &ask, self.settings.expiry)
             .map_err(Refusal::Exceeded)
     }
