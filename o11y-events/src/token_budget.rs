@@ -3,7 +3,7 @@
 use std::{
     cmp::Reverse,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, PoisonError},
 };
 
 use o11y_core::{Event, Veto, attributes};
@@ -13,9 +13,12 @@ use crate::{
     budget::{Budget, BudgetExceeded, Limits, Share},
     budget_tracker::{Refusal, Watch, settings},
     subscriber::{BaseSubscriber, Subscriptions},
+    sync::Mutex,
 };
 
 mod exceeded;
+#[cfg(all(test, o11y_loom))]
+mod model;
 
 /// What one model used.
 ///

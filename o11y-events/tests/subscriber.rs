@@ -7,8 +7,10 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use o11y_core::{Event, EventBus, Veto, attributes, events, try_event};
-use o11y_events::{BaseSubscriber, Subscriptions};
+use o11y_core::{
+    Context, Event, EventBus, Module, TraceAttributes, Veto, attributes, events, try_event,
+};
+use o11y_events::{BaseSubscriber, ModuleScope, Scope, Subscriptions};
 
 /// Writes down the names that it hears, through two subscriptions.
 #[derive(Default)]
@@ -218,6 +220,65 @@ fn a_bus_of_its_own_and_the_one_of_the_process_do_not_hear_each_other() {
 
     assert_eq!(own.names(), ["tool.called"]);
     assert_eq!(global.names(), ["llm.own_or_global"]);
+}
+
+/// Hears what happens in each of its scopes.
+struct InScope {
+    scopes: Vec<Scope>,
+    heard: Mutex<Vec<String>>,
+}
+
+impl BaseSubscriber for InScope {
+    fn subscribe(self: &Arc<Self>, subscriptions: &mut Subscriptions<Self>) {
+        for scope in self.scopes.clone() {
+            let shown = format!("{scope:?}");
+            subscriptions.add_scoped_subscription(
+                scope,
+                "tool.*",
+                move |this: &Self, _: &Event| {
+                    this.heard.lock().unwrap().push(shown.clone());
+                },
+            );
+        }
+    }
+}
+
+#[test]
+fn a_scope_is_a_module_a_trace_a_session_a_user_or_a_request_and_nothing_else_is_heard() {
+    let bus = EventBus::new();
+    let module = Module::new("Agent");
+    let trace = TraceAttributes::new().user("ada").session("s-1");
+    let traced =
+        Context::from_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    let traced = traced.unwrap();
+    let id = traced.trace_id().unwrap();
+    let diary = InScope {
+        scopes: vec![
+            ModuleScope::descendants(&module).into(),
+            Scope::trace(id),
+            Scope::session("s-1"),
+            Scope::user("ada"),
+            Scope::request("r-1"),
+        ],
+        heard: Mutex::default(),
+    }
+    .attach(&bus);
+
+    tell(&bus, "tool.outside");
+    Context::with_trace(TraceAttributes::new().user("grace"), || {
+        tell(&bus, "tool.other")
+    });
+    assert!(diary.heard.lock().unwrap().is_empty());
+    traced.run(|| {
+        Context::with_trace(trace, || {
+            Context::with_module(module, || {
+                Context::with_request("r-1", || tell(&bus, "tool.all"))
+            });
+        });
+    });
+
+    assert_eq!(diary.heard.lock().unwrap().len(), 5);
+    assert_eq!(bus.panics(), 0);
 }
 
 #[test]

@@ -3,10 +3,11 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
 };
 
 use super::{Budget, limits::Limits};
+use crate::sync::{Mutex, MutexGuard};
 
 /// How many keys have a budget at a time, unless another number is set. Each takes some 600 bytes,
 /// and up to 2 KB more for each limit per window.
