@@ -16,8 +16,10 @@ use crate::{
 
 mod prices;
 mod reading;
+mod request;
 mod settings;
 mod unpriced;
+mod used;
 mod watch;
 
 /// Holds the model calls on a bus to a [`Budget`], whatever it limits.
@@ -39,6 +41,15 @@ mod watch;
 /// `o11y.estimated_tokens`, `gen_ai.request.max_tokens`), or what
 /// [`estimate_by`](Self::estimate_by) makes of it. Money is what these tokens cost by
 /// [`pricing`](Self::pricing), each taken for one of the dearest class of its side.
+///
+/// # Bridges
+///
+/// Calls through a layer of `tower` (`GenerationLayer` of `o11y-core`, which async-openai takes as
+/// well) are asked for and held like those of [`Context::generation`](o11y_core::Context::generation).
+/// Those of crates that are watched through their `tracing` spans, such as rig, are heard of when
+/// they are over: they are counted, and nothing stops them. Ask before each, in a hook of that crate
+/// or in the loop around it: [`LlmEvent::request`](o11y_core::LlmEvent::request) and `try_emit` say
+/// whether anything is left.
 ///
 /// # Several trackers
 ///

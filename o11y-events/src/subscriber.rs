@@ -11,11 +11,13 @@ use crate::{
     scope::Scope,
 };
 
-/// Something that hears events: say which in [`subscribe`](Self::subscribe), and
-/// [`attach`](Self::attach) it to a bus.
+/// Something that hears events: its handlers run on the thread that emits, once for each
+/// subscription that an event matches.
 ///
-/// Handlers run on the thread that emits, for every event that matches, and several of them may
-/// run at once: they must not block, and they take `&self`. They may use the bus freely.
+/// Say which in [`subscribe`](Self::subscribe), and [`attach`](Self::attach) it to a bus: that of
+/// the process ([`events`](o11y_core::events)), or one of your own. Several events may be told at
+/// once, so handlers take `&self`; they must not block, and may use the bus freely. For an observer
+/// that takes its time there is [`attach_in_background`](Self::attach_in_background).
 ///
 /// # Examples
 ///

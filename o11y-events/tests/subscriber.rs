@@ -266,13 +266,14 @@ fn a_scope_is_a_module_a_trace_a_session_a_user_or_a_request_and_nothing_else_is
 
     tell(&bus, "tool.outside");
     Context::with_trace(TraceAttributes::new().user("grace"), || {
-        tell(&bus, "tool.other")
+        tell(&bus, "tool.of_another");
     });
     assert!(diary.heard.lock().unwrap().is_empty());
-    traced.run(|| {
-        Context::with_trace(trace, || {
+    let _traced = traced.attach();
+    Context::with_trace(trace, || {
+        Context::with_request("r-1", || {
             Context::with_module(module, || {
-                Context::with_request("r-1", || tell(&bus, "tool.all"))
+                tell(&bus, "tool.in_all");
             });
         });
     });

@@ -1,13 +1,15 @@
 //! rig 0.44: agents, tools, streams, embeddings.
 
 use futures_util::StreamExt as _;
-use o11y_core::{Context, key, testing::Recording};
+use o11y_core::{Context, LlmEvent, key, testing::Recording};
 use o11y_ecosystem::{
     billed, recorded, recorded_among_others, serve, text, usage, usage_of_an_answer,
 };
 use o11y_events::{BaseSubscriber as _, TokenBudgetTracker};
 use rig::{
-    agent::AgentBuilder, providers::openai::OpenAI, providers::openai::OpenAIConfig, rig_tool,
+    agent::{AgentBuilder, AgentHook, CompletionCallAction, CompletionCallEvent, HookContext},
+    providers::openai::{OpenAI, OpenAIConfig},
+    rig_tool,
     tool::ToolExecutionError,
 };
 use tracing::{Instrument as _, info_span};
@@ -72,6 +74,45 @@ async fn a_run_is_an_agent_whose_calls_bill_once() -> anyhow::Result<()> {
     let tool = recording.one("menu");
     assert_eq!(text(&tool, key::INPUT), r#"{"size":2}"#);
     assert!(text(&tool, key::OUTPUT).contains("2 flat whites"));
+    Ok(())
+}
+
+/// Asks before each call of the model, which rig's spans cannot.
+struct AskFirst;
+
+impl AgentHook for AskFirst {
+    async fn on_completion_call(
+        &self,
+        _context: &HookContext,
+        _call: CompletionCallEvent<'_>,
+    ) -> CompletionCallAction {
+        match LlmEvent::request("openai", "gpt-4o-mini").try_emit() {
+            Ok(()) => CompletionCallAction::continue_run(),
+            Err(vetoed) => CompletionCallAction::stop(vetoed.reason().to_string()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_budget_stops_a_run_between_two_calls() -> anyhow::Result<()> {
+    let recording = Recording::new();
+    let budget = TokenBudgetTracker::new(30).attach(recording.events());
+
+    let stopped = recorded(&recording, async {
+        let agent = AgentBuilder::new(client().await?.chat("gpt-4o-mini"))
+            .name("barista")
+            .add_hook(AskFirst)
+            .tool(Menu)
+            .build();
+        let answer = agent.prompt("What shall I drink?").max_turns(3).await;
+        anyhow::Ok(answer.map(|_| ()))
+    })
+    .await?;
+
+    let error = stopped.unwrap_err().to_string();
+    assert!(error.contains("token budget"), "{error}");
+    assert_eq!((budget.used(), budget.requests()), (36, 1));
+    assert_eq!(budget.refused(), 1);
     Ok(())
 }
 

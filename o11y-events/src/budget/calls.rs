@@ -12,11 +12,7 @@ use compact_str::CompactString;
 use foldhash::fast::RandomState;
 
 use super::{
-    ask::Asked,
-    crossing::Crossing,
-    exceeded::BudgetExceeded,
-    node::Ended,
-    tree::{Hold, State},
+    ask::Asked, crossing::Crossing, exceeded::BudgetExceeded, hold::Hold, node::Ended, tree::State,
 };
 
 /// How many calls may be under way in a tree. Ends may never come (a future that is leaked), so

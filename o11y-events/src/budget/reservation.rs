@@ -3,7 +3,7 @@
 use o11y_core::{Cost, Usage};
 
 use super::{
-    Budget, amount::Amounts, ask::Labels, crossing, node::Ended, shares::Names, tree::Hold,
+    Budget, amount::Amounts, ask::Labels, crossing, hold::Hold, node::Ended, shares::Names,
 };
 
 /// A call that a budget has admitted: what it asked for is held until the call ends.

@@ -1,0 +1,122 @@
+//! What a request says of what the call may use and cost.
+
+use o11y_core::Usage;
+
+use super::{prices::Prices, reading::Said};
+use crate::{
+    budget::{Ask, Measure},
+    pricing::Unpriced,
+};
+
+impl Said<'_> {
+    /// What the request says that the call may use; none if it says nothing. Zero says nothing: no
+    /// call is free of tokens.
+    pub(super) fn estimate(&self) -> Option<Ask> {
+        let tokens = self.estimated_tokens.filter(|tokens| *tokens > 0);
+        let output = self.max_tokens.filter(|tokens| *tokens > 0);
+        if self.estimated_usage.is_none() && tokens.is_none() && output.is_none() {
+            return None;
+        }
+        let mut ask = Ask::new();
+        if let Some(usage) = self.estimated_usage {
+            ask = ask.usage(*usage);
+        }
+        if let Some(tokens) = tokens {
+            ask = ask.tokens(tokens);
+        }
+        if let Some(most) = output {
+            let stated = self.estimated_usage.map_or(u64::MAX, Usage::output_total);
+            ask = ask.output_tokens(most.min(stated));
+        }
+        Some(ask)
+    }
+
+    /// Why a call to that model has no price, if it has none.
+    pub(super) fn unpriced(&self, prices: &Prices) -> Option<Unpriced> {
+        let usage = Usage::new().input(1);
+        let model = self.model.as_deref().unwrap_or("(unknown)");
+        prices.cost(self.provider.as_deref(), model, &usage).err()
+    }
+
+    /// The most tokens that the model of a request gives.
+    pub(super) fn model_maximum(&self, prices: &Prices) -> Option<Ask> {
+        let model = self.model.as_deref()?;
+        let most = prices.max_output_tokens(self.provider.as_deref(), model)?;
+        Some(Ask::new().output_tokens(most))
+    }
+
+    /// The most that such a call can cost.
+    pub(super) fn price(&self, ask: Ask, prices: &Prices) -> Ask {
+        let provider = self.provider.as_deref();
+        let Some(model) = self.model.as_deref() else {
+            return ask;
+        };
+        if let Some(usage) = self.estimated_usage {
+            return match prices.cost(provider, model, usage) {
+                Ok(cost) => ask.cost(cost),
+                Err(_unpriced) => ask, // its end tells
+            };
+        }
+        let (output, total) = (
+            ask.stated(Measure::OutputTokens),
+            ask.stated(Measure::Tokens),
+        );
+        let total = total.unwrap_or(0);
+        let output = output.unwrap_or(0).min(total);
+        // What is output may be less, and then input is more: the dearest is at one of the two ends.
+        let ends = [(total, 0), (total - output, output)];
+        let costs = ends.map(|(input, output)| prices.ceiling(provider, model, input, output));
+        match costs.into_iter().flatten().max() {
+            Some(cost) if ask.is_bound() => ask.cost(cost),
+            Some(cost) => ask.cost_at_least(cost),
+            None => ask,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use o11y_core::{Attributes, Cost, Event, attributes, key};
+
+    use super::*;
+
+    /// A cent per thousand tokens of input, three of output.
+    fn prices() -> Prices {
+        Prices::by(|_, model, usage| {
+            let picodollars = usage.input_total() * 10_000_000 + usage.output_total() * 30_000_000;
+            (model == "known").then(|| Cost::from_picodollars(picodollars))
+        })
+    }
+
+    #[test]
+    fn the_most_that_a_call_can_cost_follows_from_its_most_tokens() {
+        let cost = |attributes: Attributes| {
+            let mut attributes = attributes;
+            attributes.set(key::REQUEST_MODEL, "known");
+            let request = Event::new("llm.request", attributes);
+            let said = Said::by_request(&request);
+            let ask = said.estimate().unwrap_or_default();
+            said.price(ask, &prices()).stated(Measure::Cost)
+        };
+        let dollars = |dollars| Some(Cost::usd(dollars).picodollars());
+
+        assert_eq!(cost(attributes! {}), None);
+        assert_eq!(
+            cost(attributes! { key::ESTIMATED_TOKENS => 1_000 }),
+            dollars(0.03)
+        );
+        assert_eq!(
+            cost(attributes! { key::ESTIMATED_TOKENS => 1_000, key::REQUEST_MAX_TOKENS => 500 }),
+            dollars(0.02)
+        );
+        assert_eq!(
+            cost(attributes! { key::REQUEST_MAX_TOKENS => 1_000 }),
+            dollars(0.03)
+        );
+        let usage = Usage::new().input(1_000).output(100);
+        assert_eq!(
+            cost(attributes! { key::ESTIMATED_USAGE => usage }),
+            dollars(0.013)
+        );
+    }
+}
