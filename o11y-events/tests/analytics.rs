@@ -188,31 +188,43 @@ fn names_are_bounded_and_nothing_is_lost_by_it() {
     let usage = LlmUsage::new().attach(&bus);
     let counter = EventCounter::new().attach(&bus);
 
+    let performance = ModulePerformance::new().attach(&bus);
+
     for number in 0..1_000 {
-        let model = format!("model-{number}");
-        bus.event(
-            "llm.generate",
-            attributes! { key::REQUEST_MODEL => model, key::TOTAL_TOKENS => 1 },
-        );
+        let name = format!("name-{number}");
+        let told = attributes! {
+            key::REQUEST_MODEL => name.clone(), key::PROVIDER_NAME => name.clone(),
+            "user.id" => name.clone(), key::MODULE_NAME => name.clone(), key::TOTAL_TOKENS => 1,
+        };
+        bus.event("llm.generate", told);
         bus.event(format!("made.up{number}"), attributes! {});
+        let module =
+            attributes! { key::MODULE_NAME => name.clone(), key::MODULE_SIGNATURE => name };
+        bus.event("module.complete", module);
     }
 
     let snapshot = usage.snapshot();
-    assert_eq!(snapshot.models.len(), 65);
-    assert_eq!(snapshot.models[0].0, "(other)");
-    assert_eq!(
-        snapshot
-            .models
-            .iter()
-            .map(|(_, model)| model.calls)
-            .sum::<u64>(),
-        1_000
-    );
+    for groups in [
+        snapshot.models,
+        snapshot.providers,
+        snapshot.users,
+        snapshot.modules,
+    ] {
+        assert_eq!((groups.len(), groups[0].0.as_str()), (65, "(other)"));
+        let calls: u64 = groups.iter().map(|(_, figures)| figures.calls).sum();
+        assert_eq!(calls, 1_000);
+    }
+    let modules = performance.snapshot();
+    for groups in [modules.modules, modules.signatures] {
+        assert_eq!((groups.len(), groups[0].0.as_str()), (129, "(other)"));
+        let runs: u64 = groups.iter().map(|(_, figures)| figures.runs).sum();
+        assert_eq!(runs, 1_000);
+    }
     let counts = counter.snapshot();
-    assert_eq!((counts.total, counts.names.len()), (2_000, 257));
+    assert_eq!((counts.total, counts.names.len()), (3_000, 257));
     assert_eq!(
         counts.names.iter().map(|(_, count)| count).sum::<u64>(),
-        2_000
+        3_000
     );
     assert_eq!(counts.of_category("made"), 1_000);
 }
