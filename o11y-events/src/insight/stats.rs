@@ -1,6 +1,6 @@
 //! What was seen of traces, in numbers.
 
-/// How many traces and spans a [`TraceInsights`] has seen.
+/// How many traces and spans a [`TraceInsights`](crate::TraceInsights) has seen.
 ///
 /// ```
 /// use std::{sync::Arc, time::Duration};
