@@ -1,15 +1,20 @@
-//! Figures of calls, modules and events: each counted once, under whichever names.
+//! Figures of calls, modules, optimisations and events: each counted once, under whichever names.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::{thread, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    thread,
+    time::Duration,
+};
 
 use o11y_core::{
     Attributes, Context, Cost, Event, EventBus, Generation, GenerationError, LlmEvent, Module,
-    ModuleEvent, Telemetry, TraceAttributes, Usage, Veto, attributes, key,
+    ModuleEvent, OptimizationEvent, Telemetry, TraceAttributes, Usage, Veto, attributes, key,
 };
 use o11y_events::{
-    BaseSubscriber as _, EventCounter, Histogram, LlmUsage, ModulePerformance, Pricing,
+    Alert, Alerts, BaseSubscriber as _, EventCounter, Histogram, LlmUsage, ModulePerformance,
+    OptimizationProgress, Pricing,
 };
 
 fn bus() -> (EventBus, Telemetry) {
@@ -323,4 +328,186 @@ fn a_histogram_may_be_kept_by_anybody() {
         format!("{all:?}"),
         "Histogram(p50 2.00 s, p95 2.00 s, p99 2.00 s, 2 in all)"
     );
+}
+
+#[test]
+fn an_optimisation_is_reported_in_markdown() {
+    let (bus, telemetry) = bus();
+    let progress = OptimizationProgress::new().attach(&bus);
+
+    telemetry.run(|| {
+        OptimizationEvent::started("MIPROv2").emit();
+        for (number, score) in [(1, Some(0.5)), (2, Some(0.75)), (3, None)] {
+            OptimizationEvent::trial_started("MIPROv2", number).emit();
+            let trial = OptimizationEvent::trial_completed("MIPROv2", number)
+                .duration(Duration::from_secs(2));
+            let trial = trial.parameters(&[("temperature", number)]);
+            score
+                .map_or(trial.clone(), |score| trial.score(score))
+                .emit();
+        }
+        OptimizationEvent::completed("MIPROv2")
+            .duration(Duration::from_secs(6))
+            .emit();
+    });
+
+    let report = progress.report("MIPROv2").unwrap();
+    assert_eq!(
+        report.to_string(),
+        "MIPROv2: 3 trials, best 0.7500, average 0.6250, 66.7 % succeeded"
+    );
+    assert_eq!(
+        report.to_markdown(),
+        "\
+# Optimisation by MIPROv2
+
+| state | trials | succeeded | best | average | took |
+|---|---:|---:|---:|---:|---:|
+| complete | 3 | 66.7 % | 0.7500 | 0.6250 | 6.00 s |
+
+Best: trial 2 with 0.7500, by `[[\"temperature\",2]]`
+
+## Trials
+
+| trial | score | best so far | took | parameters |
+|---:|---:|---:|---:|---|
+| 1 | 0.5000 | 0.5000 | 2.00 s | `[[\"temperature\",1]]` |
+| 2 | 0.7500 | 0.7500 | 2.00 s | `[[\"temperature\",2]]` |
+| 3 | failed | 0.7500 | 2.00 s | `[[\"temperature\",3]]` |
+"
+    );
+}
+
+#[test]
+fn an_optimisation_keeps_a_bounded_number_of_trials_and_always_the_best() {
+    let (bus, telemetry) = bus();
+    let progress = OptimizationProgress::new().attach(&bus);
+
+    telemetry.run(|| {
+        for number in 1..=1_500_u32 {
+            let score = if number == 1_200 { 0.9 } else { 0.1 };
+            OptimizationEvent::trial_completed("random", number.into())
+                .score(score)
+                .emit();
+        }
+        for run in 0..40 {
+            OptimizationEvent::started(format!("other {run}")).emit();
+        }
+        OptimizationEvent::started("random").emit();
+    });
+
+    let reports = progress.reports();
+    assert_eq!(reports.len(), 16);
+    assert_eq!(
+        progress.report("random").unwrap().trials_completed,
+        0,
+        "the new one"
+    );
+    assert!(progress.report("other 0").is_none());
+
+    let progress = OptimizationProgress::new().attach(&bus);
+    telemetry.run(|| {
+        for number in 1..=1_500_u32 {
+            let score = if number == 1_200 { 0.9 } else { 0.1 };
+            OptimizationEvent::trial_completed("random", number.into())
+                .score(score)
+                .emit();
+        }
+    });
+    let report = progress.report("random").unwrap();
+    assert_eq!(
+        (report.trials.len(), report.trials_completed),
+        (1_000, 1_500)
+    );
+    assert_eq!(report.best_trial().map(|trial| trial.number), Some(1_200));
+}
+
+#[test]
+fn an_alert_is_raised_and_cleared_once_per_crossing() {
+    let (bus, telemetry) = bus();
+    let slow = Alert::latency("slow", 0.5, Duration::from_secs(2))
+        .of_model("gpt-4o")
+        .over(4)
+        .after(2);
+    let failing = Alert::error_rate("failing", 0.25).over(4).after(4);
+    let alerts = Alerts::new([slow, failing]).attach(&bus);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let _pager = bus.subscribe("alert.*", {
+        let told = Arc::clone(&told);
+        move |event: &Event| {
+            let text = |key| {
+                event
+                    .attribute(key)
+                    .map(ToString::to_string)
+                    .unwrap_or_default()
+            };
+            let line = format!(
+                "{} {} {} {}",
+                event.name(),
+                text("alert.name"),
+                text("alert.value"),
+                text("alert.model")
+            );
+            told.lock().unwrap().push(line);
+        }
+    });
+    let call = |model: &'static str, seconds| {
+        telemetry.run(|| {
+            LlmEvent::new("openai", model)
+                .duration(Duration::from_secs(seconds))
+                .emit();
+        });
+    };
+
+    for (model, seconds) in [("gpt-4o", 3), ("other", 9), ("gpt-4o", 3), ("gpt-4o", 3)] {
+        call(model, seconds);
+    }
+    for _ in 0..4 {
+        call("gpt-4o", 1);
+    }
+    call("gpt-4o", 3); // not enough of them to raise it again
+
+    assert_eq!(
+        *told.lock().unwrap(),
+        ["alert.raised slow 3 gpt-4o", "alert.cleared slow 1 gpt-4o"]
+    );
+    let states = alerts.states();
+    assert_eq!(
+        (states[0].is_raised, states[0].raised, states[1].raised),
+        (false, 1, 0)
+    );
+    assert_eq!(
+        states[0].to_string(),
+        "slow: p50 latency 1.00 s, limit 2.00 s: in order"
+    );
+}
+
+#[test]
+fn an_alert_is_raised_once_by_eight_threads_and_its_handler_may_call() {
+    let (bus, telemetry) = bus();
+    let alerts = Alerts::new([Alert::tokens_per_call("long", 100).after(1)]).attach(&bus);
+    let raised = Arc::new(Mutex::new(0));
+    let _pager = bus.subscribe("alert.raised", {
+        let (raised, bus) = (Arc::clone(&raised), bus.clone());
+        move |_: &Event| {
+            *raised.lock().unwrap() += 1;
+            bus.event("llm.generate", attributes! { key::TOTAL_TOKENS => 500 });
+        }
+    });
+
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            let telemetry = &telemetry;
+            scope.spawn(|| {
+                telemetry.run(|| {
+                    for _ in 0..200 {
+                        o11y_core::event("llm.generate", attributes! { key::TOTAL_TOKENS => 500 });
+                    }
+                });
+            });
+        }
+    });
+
+    assert_eq!(*raised.lock().unwrap(), 1);
+    assert_eq!(alerts.states()[0].calls, 100);
 }
