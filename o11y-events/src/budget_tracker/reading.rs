@@ -126,8 +126,9 @@ fn usage(value: &Value) -> Option<&Usage> {
 
 /// What the call itself says that it cost; a number is one of dollars.
 fn cost(value: &Value) -> Option<Cost> {
-    match value.as_ref() {
-        ValueRef::Cost(cost) => Some(cost),
-        _ => value.as_f64().map(Cost::usd),
+    if let ValueRef::Cost(cost) = value.as_ref() {
+        return Some(cost);
     }
+    let dollars = value.as_f64().filter(|dollars| *dollars >= 0.0);
+    dollars.map(Cost::usd)
 }

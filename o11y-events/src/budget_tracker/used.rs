@@ -89,6 +89,20 @@ mod tests {
 
         let own = used(attributes! { key::COST => Cost::usd(7.0), key::USAGE => usage });
         assert_eq!(own.amounts[Measure::Cost], Cost::usd(7.0).picodollars());
+        let call = attributes! {
+            key::PROVIDER_NAME => "openai", key::REQUEST_MODEL => "known", key::USAGE => usage,
+        };
+        let told = |dollars: f64| {
+            let mut call = call.clone();
+            call.set(key::COST, dollars);
+            used(call).amounts[Measure::Cost]
+        };
+        assert_eq!(told(0.5), Cost::usd(0.5).picodollars());
+        assert_eq!(
+            told(-0.5),
+            Cost::usd(0.001).picodollars(),
+            "that is no price"
+        );
         let dated = used(attributes! {
             key::REQUEST_MODEL => "known", key::RESPONSE_MODEL => "known-2026", key::USAGE => usage
         });
