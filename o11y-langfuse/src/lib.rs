@@ -76,6 +76,8 @@
 
 mod announce;
 mod api;
+#[doc(hidden)]
+pub mod bench;
 mod builder;
 #[cfg(test)]
 mod captured;

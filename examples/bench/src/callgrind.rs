@@ -48,9 +48,14 @@ pub fn version() -> anyhow::Result<String> {
 /// Counts by the difference of two runs, one twice as long as the other: what happens only once is
 /// in both.
 pub fn count(probe: &Probe) -> anyhow::Result<Count> {
+    count_in(&env::current_exe()?, probe)
+}
+
+/// The same in another build of this program.
+pub fn count_in(executable: &Path, probe: &Probe) -> anyhow::Result<Count> {
     let (short, long) = (
-        run(probe.name, probe.times)?,
-        run(probe.name, 2 * probe.times)?,
+        run(executable, probe.name, probe.times)?,
+        run(executable, probe.name, 2 * probe.times)?,
     );
     let times = probe.times as f64;
     // To a tenth: finer than that is where on the heap something came to lie.
@@ -73,7 +78,7 @@ pub fn count(probe: &Probe) -> anyhow::Result<Count> {
     })
 }
 
-fn run(probe: &str, times: usize) -> anyhow::Result<Run> {
+fn run(executable: &Path, probe: &str, times: usize) -> anyhow::Result<Run> {
     let out = Out::new(probe)?;
     let output = Command::new("valgrind")
         .args([
@@ -86,7 +91,7 @@ fn run(probe: &str, times: usize) -> anyhow::Result<Run> {
             "--callgrind-out-file={}",
             out.0.join("out").display()
         ))
-        .arg(env::current_exe()?)
+        .arg(executable)
         .args(["probe", probe, &times.to_string()])
         .output()
         .context("valgrind did not start")?;

@@ -21,8 +21,8 @@ use crate::{
 pub const LOSSLESS: usize = 1 << 18;
 
 /// Spans of W1 and traces of W2 that are sent end to end.
-const SENT_W1: i64 = 200_000;
-const SENT_W2: i64 = 20_000;
+pub const SENT_W1: i64 = 200_000;
+pub const SENT_W2: i64 = 20_000;
 
 /// Runs a case; prints a name and a number a line.
 pub fn run(library: &str, case: &str, host: &str) -> anyhow::Result<()> {
@@ -86,12 +86,12 @@ pub fn run(library: &str, case: &str, host: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn tell(name: &str, value: f64) {
+pub fn tell(name: &str, value: f64) {
     println!("{name} {value}");
 }
 
 /// CPU nanoseconds of one call on this thread: the median of so many chunks.
-fn cpu(chunks: usize, calls: i64, mut call: impl FnMut(i64)) -> f64 {
+pub fn cpu(chunks: usize, calls: i64, mut call: impl FnMut(i64)) -> f64 {
     let mut taken: Vec<_> = (0..chunks)
         .map(|_| {
             let before = cpu_now(ClockId::ThreadCPUTime);
@@ -103,7 +103,7 @@ fn cpu(chunks: usize, calls: i64, mut call: impl FnMut(i64)) -> f64 {
 }
 
 /// Nanoseconds of CPU time.
-fn cpu_now(clock: ClockId) -> f64 {
+pub fn cpu_now(clock: ClockId) -> f64 {
     let time = clock_gettime(clock);
     time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
 }

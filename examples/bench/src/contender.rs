@@ -28,6 +28,8 @@ pub enum Destination<'a> {
     Nowhere(&'a str),
     /// OTLP over HTTP to this address, with gzip or without, and a queue that holds everything.
     Http { host: &'a str, gzip: bool },
+    /// The same without gzip, and with a queue of that many places.
+    Wide { host: &'a str, queue: usize },
 }
 
 pub fn set_up(name: &str, destination: Destination<'_>) -> anyhow::Result<Box<dyn Contender>> {

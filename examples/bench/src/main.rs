@@ -4,6 +4,7 @@
 //! ```text
 //! cargo run --release --manifest-path examples/bench/Cargo.toml            # all, into docs/
 //! cargo run --release --manifest-path examples/bench/Cargo.toml -- --quick # a look, to the screen
+//! cargo run --release --manifest-path examples/bench/Cargo.toml -- scale   # memory, rest, a million
 //! cargo run --release --manifest-path examples/bench/Cargo.toml -- gate    # instruction counts
 //! ```
 
@@ -11,12 +12,16 @@ mod baseline;
 mod callgrind;
 mod case;
 mod contender;
+mod encoding;
 mod gate;
 mod measure;
 mod page;
+mod plain;
 mod plot;
 mod probe;
+mod scale;
 mod sink;
+mod tally;
 mod workload;
 
 fn main() -> anyhow::Result<()> {
@@ -25,15 +30,18 @@ fn main() -> anyhow::Result<()> {
     match arguments[..] {
         [] => page::write(),
         ["--quick"] => page::show(),
+        ["scale"] => page::show_scale(),
         ["gate"] => gate::check(),
         ["gate", "--update"] => gate::update(),
         ["count", ref names @ ..] => gate::count(names),
         // In processes of their own.
         ["probe", name, times] => probe::run(name, times.parse()?),
         ["case", library, case, host] => case::run(library, case, host),
+        ["scale", case, library, size, host] => scale::run(case, library, size.parse()?, host),
+        ["encoding", chunks] => encoding::run(chunks.parse()?),
         ["sink", behaviour] => sink::run(behaviour),
         _ => anyhow::bail!(
-            "what is asked for is one of: nothing, --quick, gate, gate --update, count <probes>"
+            "what is asked for is one of: nothing, --quick, scale, gate, gate --update, count <probes>"
         ),
     }
 }

@@ -1,6 +1,6 @@
 //! The page: the figures as tables, between two marks in docs/performance.md.
 
-use std::{fmt::Write as _, fs, path::PathBuf};
+use std::{fmt::Write as _, fs, path::PathBuf, time::Instant};
 
 use anyhow::Context as _;
 
@@ -10,8 +10,10 @@ use crate::{
     contender::NAMES,
     gate::count_all,
     measure::{FULL, Figures, QUICK, measure},
-    plot,
+    plain, plot,
     probe::{PEERS, PROBES},
+    scale,
+    sink::{Mode, Sink},
 };
 
 const BEGIN: &str = "<!-- measured: begin -->\n";
@@ -19,8 +21,12 @@ const END: &str = "<!-- measured: end -->";
 
 /// Measures everything and writes it into docs/.
 pub fn write() -> anyhow::Result<()> {
+    let begin = Instant::now();
+    eprintln!("instructions");
     let mut counts = count_all(PROBES)?;
     counts.extend(count_all(PEERS)?);
+    eprintln!("instructions, in a build with the default profile");
+    let plain = plain::count()?;
     let figures = measure(FULL)?;
     let docs: PathBuf = [env!("CARGO_MANIFEST_DIR"), "../../docs"].iter().collect();
     fs::write(docs.join("images/performance.svg"), plot::draw(&figures))?;
@@ -32,20 +38,39 @@ pub fn write() -> anyhow::Result<()> {
     let (_, after) = rest
         .split_once(END)
         .context("the page's place has no end")?;
-    let tables = tables(&figures, &counts)?;
-    Ok(fs::write(
-        page,
-        format!("{before}{BEGIN}{tables}{END}{after}"),
-    )?)
+    let tables = tables(&figures, &counts, &plain)?;
+    fs::write(page, format!("{before}{BEGIN}{tables}{END}{after}"))?;
+    eprintln!("all of it took {} s", begin.elapsed().as_secs());
+    Ok(())
 }
 
 /// A quick look, to the screen.
 pub fn show() -> anyhow::Result<()> {
-    println!("{}", tables(&measure(QUICK)?, &[])?);
+    println!("{}", tables(&measure(QUICK)?, &[], &[])?);
     Ok(())
 }
 
-fn tables(figures: &Figures, counts: &[(&'static str, Count)]) -> anyhow::Result<String> {
+/// Memory, rest and a million spans alone, to the screen.
+pub fn show_scale() -> anyhow::Result<()> {
+    let mut figures = Figures::default();
+    let counting = Sink::start(Mode::Counting)?;
+    scale::flat_out(&mut figures, FULL, &counting.host)?;
+    scale::at_rest(&mut figures, FULL)?;
+    let mut page = String::new();
+    scale::table::write(&mut page, &figures)?;
+    println!("{page}");
+    Ok(())
+}
+
+/// What was counted, by the names of the probes.
+type Counts = [(&'static str, Count)];
+
+fn find<'a>(counts: &'a Counts, probe: &str) -> Option<&'a Count> {
+    let found = counts.iter().find(|(name, _)| *name == probe);
+    found.map(|(_, count)| count)
+}
+
+fn tables(figures: &Figures, counts: &Counts, plain: &Counts) -> anyhow::Result<String> {
     let mut page = String::new();
     if !counts.is_empty() {
         writeln!(page, "\nCounted with {}; timed on {}.", tools()?, machine())?;
@@ -68,10 +93,7 @@ fn tables(figures: &Figures, counts: &[(&'static str, Count)]) -> anyhow::Result
                 "o11y" => workload.to_owned(),
                 other => format!("{other}_{workload}"),
             };
-            let count = counts
-                .iter()
-                .find(|(name, _)| *name == probe)
-                .map(|(_, count)| count);
+            let count = find(counts, &probe);
             let of_otel = |figure: &str| figures.get("otel", figure);
             let cells = [
                 count.map_or_else(|| "–".into(), |count| whole(count.instructions)),
@@ -133,19 +155,22 @@ fn tables(figures: &Figures, counts: &[(&'static str, Count)]) -> anyhow::Result
     head(
         &mut page,
         "",
-        &["instructions", "allocations", "CPU, tight loop"],
+        &[
+            "instructions",
+            "default profile",
+            "allocations",
+            "CPU, tight loop",
+        ],
     )?;
     for probe in PROBES {
-        let count = counts
-            .iter()
-            .find(|(name, _)| *name == probe.name)
-            .map(|(_, count)| count);
+        let count = find(counts, probe.name);
         let time = figures.get("o11y", &format!("calls/{}", probe.name));
         if count.is_none() && time.is_none() {
             continue;
         }
         let cells = [
             count.map_or_else(|| "–".into(), |count| whole(count.instructions)),
+            find(plain, probe.name).map_or_else(|| "–".into(), |count| whole(count.instructions)),
             count.map_or_else(|| "–".into(), |count| count.allocations.to_string()),
             time.map_or_else(|| "–".into(), nanoseconds),
         ];
@@ -166,16 +191,17 @@ fn tables(figures: &Figures, counts: &[(&'static str, Count)]) -> anyhow::Result
             nanoseconds(hundred)
         )?;
     }
+    scale::table::write(&mut page, figures)?;
     Ok(page + "\n")
 }
 
-fn head(page: &mut String, first: &str, others: &[&str]) -> anyhow::Result<()> {
+pub fn head(page: &mut String, first: &str, others: &[&str]) -> anyhow::Result<()> {
     writeln!(page, "| {first} | {} |", others.join(" | "))?;
     writeln!(page, "|---|{}", "---:|".repeat(others.len()))?;
     Ok(())
 }
 
-fn row(page: &mut String, first: &str, cells: &[String]) -> anyhow::Result<()> {
+pub fn row(page: &mut String, first: &str, cells: &[String]) -> anyhow::Result<()> {
     let bold = if first == "o11y" { "**" } else { "" };
     writeln!(page, "| {bold}{first}{bold} | {} |", cells.join(" | "))?;
     Ok(())
@@ -198,7 +224,7 @@ fn spread(figures: &Figures, library: &str, figure: &str) -> String {
     format!("{p50} / {p99} / {p999}")
 }
 
-fn nanoseconds(time: f64) -> String {
+pub fn nanoseconds(time: f64) -> String {
     match time {
         ..10.0 => format!("{time:.1} ns"),
         ..10_000.0 => format!("{} ns", whole(time)),
@@ -207,7 +233,7 @@ fn nanoseconds(time: f64) -> String {
 }
 
 /// A number in groups of three.
-fn whole(number: f64) -> String {
+pub fn whole(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {

@@ -9,9 +9,13 @@ use o11y_langfuse::{Langfuse, LangfuseBuilder, Telemetry};
 
 use crate::{
     contender::{self, Destination, ours},
+    encoding::records,
     workload::Texts,
 };
 
+use self::encode::Encoder;
+
+mod encode;
 pub mod reservation;
 
 /// One thing to count.
@@ -72,6 +76,15 @@ pub const PROBES: &[Probe] = &[
             measured(times, |number| ours::w2(texts, number));
             leave()
         },
+    ),
+    probe("encode_w1", "the worker: W1 encoded", 500, |_, times| {
+        encode(times, "w1", 1)
+    }),
+    probe(
+        "encode_w2",
+        "the worker: W2 encoded, seven spans",
+        60,
+        |_, times| encode(times, "w2", 7),
     ),
     probe("off", "disabled: a span by its name", 2_000, |_, times| {
         measured(times, |_| off());
@@ -211,6 +224,15 @@ fn peer(name: &str, times: usize, texts: &Texts, is_w1: bool) -> anyhow::Result<
 fn reserve(times: usize, budget: &Budget) -> anyhow::Result<()> {
     reservation::reserve_and_settle(budget); // the model's line is there from then on
     measured(times, |_| reservation::reserve_and_settle(budget));
+    Ok(())
+}
+
+/// Encodes the first so many spans of a workload, again and again.
+fn encode(times: usize, workload: &str, spans: usize) -> anyhow::Result<()> {
+    let mut records = records(workload);
+    records.truncate(spans);
+    let mut encoder = Encoder::of(records);
+    measured(times, |_| encoder.encode());
     Ok(())
 }
 

@@ -36,12 +36,17 @@ pub struct Owned {
 
 impl Texts {
     pub fn new() -> Self {
+        Self::of(0)
+    }
+
+    /// Others of the same lengths for another seed.
+    pub fn of(seed: u64) -> Self {
         Self {
             s1: "customer-0000017".to_owned(),
             s2: "flat white large".to_owned(),
             model: "gpt-4o-mini-2024".to_owned(),
-            input: prose(INPUT_BYTES, 1),
-            output: prose(OUTPUT_BYTES, 2),
+            input: prose(INPUT_BYTES, 2 * seed + 1),
+            output: prose(OUTPUT_BYTES, 2 * seed + 2),
             response_id: "chatcmpl-A1b2C3d4E5f6G7h".to_owned(),
         }
     }

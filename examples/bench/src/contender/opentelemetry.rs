@@ -56,9 +56,13 @@ impl HttpClient for Ureq {
 /// A provider with its default queue to nowhere, or with a queue that holds everything to a sink.
 pub fn provider(destination: Destination<'_>) -> anyhow::Result<SdkTracerProvider> {
     let builder = SdkTracerProvider::builder();
-    let Destination::Http { host, gzip } = destination else {
-        let processor = BatchSpanProcessor::builder(Nowhere).build();
-        return Ok(builder.with_span_processor(processor).build());
+    let (host, gzip, queue) = match destination {
+        Destination::Nowhere(_) => {
+            let processor = BatchSpanProcessor::builder(Nowhere).build();
+            return Ok(builder.with_span_processor(processor).build());
+        }
+        Destination::Http { host, gzip } => (host, gzip, crate::case::LOSSLESS),
+        Destination::Wide { host, queue } => (host, false, queue),
     };
     let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10)));
     let mut otlp = Otlp::builder()
@@ -69,7 +73,7 @@ pub fn provider(destination: Destination<'_>) -> anyhow::Result<SdkTracerProvide
     if gzip {
         otlp = otlp.with_compression(Compression::Gzip);
     }
-    let config = BatchConfigBuilder::default().with_max_queue_size(crate::case::LOSSLESS);
+    let config = BatchConfigBuilder::default().with_max_queue_size(queue);
     let processor = BatchSpanProcessor::builder(otlp.build()?)
         .with_batch_config(config.build())
         .build();

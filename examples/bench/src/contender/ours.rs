@@ -26,6 +26,7 @@ impl Ours {
                 .queue_size(crate::case::LOSSLESS)
                 .queue_bytes(4 << 30)
                 .spawn()?,
+            Destination::Wide { host, queue } => builder.host(host).queue_size(queue).spawn()?,
         };
         Ok(Self { telemetry })
     }
