@@ -5,9 +5,10 @@
 //! cargo run --release --example telemetry_benchmark
 //! ```
 //!
-//! Beside it the same hundred spans as an exporter without a queue would send them: one request
-//! each, waited for. It exits with an error if any call of the program's own was held up, or if a
-//! span is unaccounted for.
+//! Before: the same hundred spans as an exporter without a queue would send them, one request each,
+//! waited for. After: with these crates. It exits with an error if any call of the program's own was
+//! held up, if a flush went past its deadline, or if a span is unaccounted for. What a hundred spans
+//! take at best is shown beside what they should, not enforced: that is the machine's affair, too.
 
 use std::{
     net::{SocketAddr, TcpStream},
@@ -28,23 +29,16 @@ const ROUNDS: usize = 50;
 /// No call of the program's own may take longer. The slow receiver takes as long for each request,
 /// so whatever waits for one is found out.
 const HELD_UP: Duration = Duration::from_millis(100);
+/// What a hundred spans should take, built with `--release`.
+const GOAL: Duration = Duration::from_micros(20);
 /// What a flush and a shutdown may take before a receiver that never answers.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 fn main() -> anyhow::Result<()> {
     println!("{SPANS} spans of 4 attributes, a flush, {CALLS} failing model calls\n");
-    println!(
-        "{:<10}{:>14}{:>14}{:>14}{:>14}{:>14}{:>12}{:>8}",
-        "receiver",
-        "sent one by",
-        "spans, best",
-        "spans, worst",
-        "flush",
-        "calls, worst",
-        "delivered",
-        "lost"
-    );
-    println!("{:<10}{:>14}", "", "one, waiting");
+    row(["", "before", "after", "", "", "", "", ""].map(str::to_owned));
+    row(COLUMNS.map(str::to_owned));
+    let mut best = Duration::MAX;
     for (name, fault) in [
         ("healthy", None),
         ("slow", Some(Fault::Delay(HELD_UP))),
@@ -56,9 +50,29 @@ fn main() -> anyhow::Result<()> {
         let after = Experiment::run(&receiver)?;
         after.show(name, before);
         after.check()?;
+        best = best.min(after.best);
     }
     println!("\nnothing was held up, and every span is accounted for");
+    let verdict = if best < GOAL { "under" } else { "not under" };
+    println!("{SPANS} spans took {best:.1?} at best, {verdict} the {GOAL:?} that they should");
     Ok(())
+}
+
+const COLUMNS: [&str; 8] = [
+    "receiver",
+    "spans",
+    "spans, best",
+    "spans, worst",
+    "flush",
+    "calls, worst",
+    "delivered",
+    "lost",
+];
+
+/// One line of the table.
+fn row(cells: [String; COLUMNS.len()]) {
+    let line = cells.map(|cell| format!("{cell:>14}")).concat();
+    println!("{}", line.trim_end());
 }
 
 /// The figures before one receiver.
@@ -76,8 +90,12 @@ impl Experiment {
         a_hundred_spans(); // the first of all calibrates the clock and starts from cold caches
         let rounds: Vec<_> = (0..ROUNDS).map(|_| timed(a_hundred_spans)).collect();
         let flush = timed(|| telemetry.flush(PATIENCE).is_ok());
-        let calls = (0..CALLS).map(|_| timed(a_failing_call));
-        let worst_call = calls.max().unwrap_or_default();
+        let mut worst_call = Duration::ZERO;
+        for _ in 0..CALLS {
+            let begin = Instant::now();
+            a_failing_call()?;
+            worst_call = worst_call.max(begin.elapsed());
+        }
         let _losses_are_in_the_figures = telemetry.shutdown(PATIENCE);
         Ok(Self {
             best: rounds.iter().min().copied().unwrap_or_default(),
@@ -90,15 +108,14 @@ impl Experiment {
 
     fn show(&self, receiver: &str, before: Option<Duration>) {
         let before = before.map_or_else(|| "for ever".to_owned(), |before| format!("{before:.1?}"));
-        println!(
-            "{receiver:<10}{before:>14}{:>14}{:>14}{:>14}{:>14}{:>12}{:>8}",
-            format!("{:.1?}", self.best),
-            format!("{:.1?}", self.worst),
-            format!("{:.1?}", self.flush),
-            format!("{:.1?}", self.worst_call),
-            self.stats.delivered,
-            self.stats.lost.total(),
-        );
+        let [best, worst, flush, worst_call] =
+            [self.best, self.worst, self.flush, self.worst_call].map(|time| format!("{time:.1?}"));
+        let [delivered, lost] =
+            [self.stats.delivered, self.stats.lost.total()].map(|count| count.to_string());
+        let receiver = receiver.to_owned();
+        row([
+            receiver, before, best, worst, flush, worst_call, delivered, lost,
+        ]);
     }
 
     fn check(&self) -> anyhow::Result<()> {
@@ -151,16 +168,17 @@ fn a_hundred_spans() {
 }
 
 /// A model that nobody serves: the connection is refused.
-fn a_failing_call() {
+fn a_failing_call() -> anyhow::Result<()> {
     let nobody = SocketAddr::from(([127, 0, 0, 1], 9));
     let request = Generation::new("openai", "gpt-4o-mini").input("What shall I drink?");
     let answer = Context::generation_blocking(request, |_call| {
         TcpStream::connect(nobody).map_err(GenerationError::Call)
     });
-    assert!(
+    ensure!(
         answer.is_err(),
         "somebody serves on the port for discarding"
     );
+    Ok(())
 }
 
 /// How long the spans take if each is waited for; none if that would never end.

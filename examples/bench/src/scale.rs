@@ -115,6 +115,7 @@ fn make_flat_out(library: &str, spans: i64, host: &str) -> anyhow::Result<()> {
             break;
         }
     }
+    tell("spans", spans as f64);
     tell("all", start.elapsed().as_nanos() as f64);
     tell("all_cpu", cpu_now(ClockId::ProcessCPUTime) - all_cpu);
     tell("peak", peak()? - before);

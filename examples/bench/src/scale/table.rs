@@ -20,9 +20,11 @@ pub fn write(page: &mut String, figures: &Figures) -> anyhow::Result<()> {
 }
 
 fn flat_out(page: &mut String, figures: &Figures) -> anyhow::Result<()> {
+    let spans = figures.get("o11y", "flat_out/spans").unwrap_or(f64::NAN);
     writeln!(
         page,
-        "\n### A million spans of W1, flat out, a queue that holds them\n"
+        "\n### Flat out: {} spans of W1 into a queue that holds them\n",
+        whole(spans)
     )?;
     head(
         page,
