@@ -2,7 +2,7 @@
 //! is inlined depends on how the compiler cuts the crates into pieces.
 
 use std::{
-    env::{consts::EXE_SUFFIX, current_exe, var_os},
+    env::{consts::EXE_SUFFIX, current_exe},
     process::Command,
 };
 
@@ -24,7 +24,7 @@ pub fn count() -> anyhow::Result<Vec<(&'static str, Count)>> {
     let executable = current_exe()?;
     let target = executable.ancestors().nth(2);
     let target = target.context("the executable is not where cargo puts it")?;
-    let status = Command::new(var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let status = Command::new("cargo")
         .args(["build", "--quiet", "--profile", PROFILE, "--manifest-path"])
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
         .arg("--target-dir")

@@ -97,7 +97,8 @@ pub fn run(behaviour: &str) -> anyhow::Result<()> {
     println!("http://{}", listener.local_addr()?);
     for stream in listener.incoming() {
         let stream = stream?;
-        thread::spawn(move || serve(&stream, answers));
+        let connection = thread::Builder::new().name("connection".into());
+        connection.spawn(move || serve(&stream, answers))?;
     }
     Ok(())
 }
