@@ -32,6 +32,7 @@ use crate::{
 #[cfg(test)]
 pub(crate) use self::spans::PROBE_AFTER;
 
+mod ballast;
 mod courier;
 mod scores;
 mod spans;

@@ -7,7 +7,7 @@ use std::{
 
 use o11y_core::Anchor;
 
-use super::courier::Courier;
+use super::{ballast::Ballast, courier::Courier};
 use crate::{
     config::Config,
     encode::Batch,
@@ -46,6 +46,7 @@ pub(crate) struct Spans {
     request_bytes: usize,
     /// The bytes of content of the batch in hand.
     content: usize,
+    ballast: Ballast,
 }
 
 impl Spans {
@@ -64,6 +65,7 @@ impl Spans {
             cap: config.batch_size.cap(),
             request_bytes: config.request_bytes,
             content: 0,
+            ballast: Ballast::default(),
         }
     }
 
@@ -101,6 +103,7 @@ impl Spans {
                 Some(record) => {
                     lag.get_or_insert_with(|| record.ended_ago()); // the first is the oldest
                     batch.push(&record, &anchor);
+                    self.ballast.keep(record);
                 }
                 None => lane.ledger.lose(LossReason::Unencodable, 1),
             }
