@@ -4,8 +4,9 @@ use std::{fmt, time::Duration};
 
 use crate::{
     config::{
-        BatchSize, Config, DEFAULT_EXPORT_INTERVAL, DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_SIZE,
-        DEFAULT_REQUEST_BYTES, DEFAULT_SHUTDOWN_TIMEOUT, DEFAULT_TIMEOUT, Host, LONGEST_DURATION,
+        BatchSize, Config, DEFAULT_DROP_GRACE, DEFAULT_EXPORT_INTERVAL, DEFAULT_QUEUE_BYTES,
+        DEFAULT_QUEUE_SIZE, DEFAULT_REQUEST_BYTES, DEFAULT_SHUTDOWN_TIMEOUT, DEFAULT_TIMEOUT, Host,
+        LONGEST_DURATION,
         check::{check_environment, check_key},
     },
     encode::Resource,
@@ -154,7 +155,9 @@ impl LangfuseBuilder {
         self
     }
 
-    /// How long dropping the [`Telemetry`](crate::Telemetry) may take. Defaults to 10 seconds.
+    /// How long ending may take where no time is given: dropping the [`Telemetry`](crate::Telemetry), a
+    /// [panic](crate::Telemetry::drain_on_panic), the shutdown of OpenTelemetry's SDK. Defaults to 10
+    /// seconds, and to 5 for the drop.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.shutdown_timeout = Some(timeout);
         self
@@ -262,6 +265,7 @@ impl LangfuseBuilder {
             )?,
             timeout: not_zero("timeout", self.timeout.unwrap_or(DEFAULT_TIMEOUT))?,
             shutdown_timeout: self.shutdown_timeout.unwrap_or(DEFAULT_SHUTDOWN_TIMEOUT),
+            drop_grace: self.shutdown_timeout.unwrap_or(DEFAULT_DROP_GRACE),
             sample_rate: share("sample_rate", self.sample_rate.unwrap_or(1.0))?,
             first_backoff: retry::FIRST,
             resource: Resource {

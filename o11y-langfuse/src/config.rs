@@ -27,8 +27,14 @@ pub(crate) const DEFAULT_TRIGGER: usize = 100;
 /// The time after which a span leaves although few wait, as in the mirrored system's article.
 pub(crate) const DEFAULT_EXPORT_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The time that dropping the guard may take, as in the mirrored system.
+/// The time that a shutdown may take which is told none, such as that of OpenTelemetry's SDK; as in
+/// the mirrored system.
 pub(crate) const DEFAULT_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The time that dropping the guard may take, unless a time for the shutdown is set. It is shorter
+/// because it comes unasked: a program that has nothing else to do is not to hang for ten seconds
+/// because its server is away.
+pub(crate) const DEFAULT_DROP_GRACE: Duration = Duration::from_secs(5);
 
 /// The time that a request may take. A client that gives up on a server which has stored the
 /// spans sends them twice, so it is longer than the five seconds of the official SDKs.
@@ -79,6 +85,7 @@ pub struct Config {
     pub(crate) request_bytes: usize,
     pub(crate) timeout: Duration,
     pub(crate) shutdown_timeout: Duration,
+    pub(crate) drop_grace: Duration,
     pub(crate) gzip: bool,
     /// None: those of the web.
     pub(crate) roots: Option<Roots>,
@@ -110,6 +117,7 @@ impl fmt::Debug for Config {
             .field("batch_size", &self.batch_size)
             .field("timeout", &self.timeout)
             .field("shutdown_timeout", &self.shutdown_timeout)
+            .field("drop_grace", &self.drop_grace)
             .field("gzip", &self.gzip)
             .field("roots", &self.roots)
             .field("resource", &self.resource)

@@ -62,8 +62,12 @@ fn the_page_states_every_default_as_it_is() {
         ("attempts before a probe", PROBE_AFTER.to_string()),
         ("pause after refused keys", time(schedule::REFUSED)),
         (
-            "time for the guard's drop",
+            "time for a shutdown that is given none",
             time(config::DEFAULT_SHUTDOWN_TIMEOUT),
+        ),
+        (
+            "time for the guard's drop",
+            time(config::DEFAULT_DROP_GRACE),
         ),
         (
             "time for a request that is cut to say so",

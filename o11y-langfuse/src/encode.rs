@@ -6,9 +6,10 @@ use o11y_core::{Anchor, Record};
 
 use self::{
     attribute::AttributeWriter,
+    trim::trimmed,
     wire::{LENGTH_BYTES, Writer, padded_length},
 };
-use crate::mask::Privacy;
+use crate::{config::DEFAULT_REQUEST_BYTES, mask::Privacy};
 
 mod attribute;
 mod first_token;
@@ -16,14 +17,19 @@ mod instant;
 mod key;
 mod metadata;
 mod name;
+mod read;
 mod redact;
 mod span;
 mod tokens;
 mod trace;
+mod trim;
 mod wire;
 
 #[cfg(feature = "otlp")]
-pub(crate) use self::metadata::METADATA;
+pub(crate) use self::{
+    metadata::METADATA,
+    read::{Field, Fields},
+};
 pub(crate) use self::{name::environment, redact::Redactor};
 
 /// Fields of the request, from the OTLP definition 1.5.
@@ -35,6 +41,17 @@ const SCOPE: u32 = 1;
 const SCOPE_NAME: u32 = 1;
 const SCOPE_VERSION: u32 = 2;
 const SPANS: u32 = 2;
+
+/// The most bytes of one encoded span, so that it fits into a request by itself; only a mask can make
+/// one larger, because records are cut before they are queued.
+const MAX_SPAN_BYTES: usize = DEFAULT_REQUEST_BYTES;
+
+/// What the texts of such a span are cut to, all together: as much as a record may hold.
+const BOUND_TO: usize = 3 << 20;
+
+/// What the texts of a span are cut to, all together, each time that a server refuses it for its size.
+/// A proxy takes a megabyte if nobody has told it otherwise (nginx); 100 KB is what is left to try.
+const TRIM_TO: [usize; 2] = [900_000, 100_000];
 
 /// Not `langfuse-sdk`: under that name the server would throw away what it does not know.
 pub(crate) const SCOPE_NAME_TEXT: &str = "o11y-langfuse";
@@ -62,6 +79,8 @@ pub(crate) struct Batch {
     first_span: usize,
     /// Where each span ends.
     ends: Vec<usize>,
+    /// The spans of which texts were cut.
+    trimmed: Vec<usize>,
     redactor: Redactor,
 }
 
@@ -103,6 +122,7 @@ impl Batch {
             resource_spans,
             scope_spans,
             ends: Vec::new(),
+            trimmed: Vec::new(),
             redactor: Redactor::new(privacy.clone()),
         }
     }
@@ -111,6 +131,7 @@ impl Batch {
     pub(crate) fn clear(&mut self) {
         self.buffer.truncate(self.first_span);
         self.ends.clear();
+        self.trimmed.clear();
     }
 
     /// Gives back room beyond `bytes`, which a giant span may have taken.
@@ -127,6 +148,47 @@ impl Batch {
         span::write(&mut writer, record, anchor, &mut self.redactor);
         writer.end(message);
         self.ends.push(self.buffer.len());
+        let index = self.len() - 1;
+        if self.buffer.len() - self.start(index) > MAX_SPAN_BYTES {
+            self.bound(index);
+        }
+    }
+
+    /// Cuts the texts of the last span, which has become too large to be sent.
+    #[cold]
+    fn bound(&mut self, index: usize) {
+        if let Some(span) = trimmed(self.span(index), BOUND_TO) {
+            self.buffer.truncate(self.start(index));
+            write_span(&mut self.buffer, &span);
+            self.ends[index] = self.buffer.len();
+            self.note_trimmed(index);
+        }
+    }
+
+    /// How a span that was refused for its size is made smaller, after so many cuts; none if nothing
+    /// is left to be cut.
+    pub(crate) fn trim(&mut self, index: usize, cuts: usize) -> Option<Trimmed> {
+        let mut rest = TRIM_TO.iter().enumerate().skip(cuts);
+        let found = rest.find_map(|(step, content)| {
+            let span = trimmed(self.span(index), *content)?;
+            Some(Trimmed {
+                span,
+                cuts: step + 1,
+            })
+        })?;
+        self.note_trimmed(index);
+        Some(found)
+    }
+
+    fn note_trimmed(&mut self, index: usize) {
+        if !self.trimmed.contains(&index) {
+            self.trimmed.push(index);
+        }
+    }
+
+    /// Of how many spans texts were cut here.
+    pub(crate) fn trimmed(&self) -> u64 {
+        self.trimmed.len() as u64
     }
 
     /// How many pieces of content could not be masked since the last call.
@@ -145,7 +207,6 @@ impl Batch {
     }
 
     /// The bytes of one span, without what stands before it in a request.
-    #[cfg(feature = "otlp")]
     pub(crate) fn span(&self, index: usize) -> &[u8] {
         &self.buffer[self.start(index) + 1 + LENGTH_BYTES..self.ends[index]]
     }
@@ -174,11 +235,17 @@ impl Batch {
             }
             scratch
         };
-        for content in [self.resource_spans, self.scope_spans] {
-            let length = padded_length(request.len() - content);
-            request[content - LENGTH_BYTES..content].copy_from_slice(&length);
-        }
+        close(request, [self.resource_spans, self.scope_spans]);
         request
+    }
+
+    /// The request over a span that was made smaller, written into `scratch`.
+    pub(crate) fn request_of<'a>(&self, trimmed: &Trimmed, scratch: &'a mut Vec<u8>) -> &'a [u8] {
+        scratch.clear();
+        scratch.extend_from_slice(&self.buffer[..self.first_span]);
+        write_span(scratch, &trimmed.span);
+        close(scratch, [self.resource_spans, self.scope_spans]);
+        scratch
     }
 
     fn start(&self, index: usize) -> usize {
@@ -186,6 +253,29 @@ impl Batch {
             0 => self.first_span,
             _ => self.ends[index - 1],
         }
+    }
+}
+
+/// A span that was made smaller.
+pub(crate) struct Trimmed {
+    span: Vec<u8>,
+    /// How often it was cut.
+    pub(crate) cuts: usize,
+}
+
+/// Appends an encoded span.
+fn write_span(buffer: &mut Vec<u8>, span: &[u8]) {
+    let mut writer = Writer { buffer };
+    let message = writer.begin(SPANS);
+    writer.buffer.extend_from_slice(span);
+    writer.end(message);
+}
+
+/// Writes the lengths of the messages that enclose the spans, whose content begins there.
+fn close(request: &mut [u8], contents: [usize; 2]) {
+    for content in contents {
+        let length = padded_length(request.len() - content);
+        request[content - LENGTH_BYTES..content].copy_from_slice(&length);
     }
 }
 

@@ -118,7 +118,7 @@ const THREAD_NAME: &str = "o11y-executor";
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Dropping it delivers what waits, within the configured time (10 seconds unless told otherwise),
+/// Dropping it delivers what waits, within the configured time (5 seconds unless told otherwise),
 /// and ends the worker.
 ///
 /// [`Telemetry::scoped`]: o11y_core::Telemetry::scoped
@@ -128,6 +128,7 @@ pub struct Executor {
     intake: Arc<Intake>,
     sink: Arc<dyn Sink>,
     shutdown_timeout: Duration,
+    drop_grace: Duration,
 }
 
 impl Executor {
@@ -169,6 +170,7 @@ impl Executor {
             sink: intake.clone(),
             intake,
             shutdown_timeout: settings.shutdown_timeout,
+            drop_grace: settings.drop_grace,
         })
     }
 
@@ -238,7 +240,7 @@ impl Executor {
 impl Drop for Executor {
     fn drop(&mut self) {
         // Losses are in the figures; a destructor has nobody to tell.
-        let _losses = self.shutdown(self.shutdown_timeout);
+        let _losses = self.shutdown(self.drop_grace);
     }
 }
 

@@ -32,6 +32,7 @@ pub(crate) struct Figures {
     pub(crate) most_bytes: u64,
     pub(crate) requests: Requests,
     pub(crate) masking_failures: u64,
+    pub(crate) trimmed: u64,
     pub(crate) lag: Option<Duration>,
     pub(crate) longest_lag: Duration,
 }
@@ -125,6 +126,7 @@ impl<T: Item> Lane<T> {
             most_bytes: self.queue.most_bytes() as u64,
             requests: entries.requests,
             masking_failures: entries.masking_failures,
+            trimmed: entries.trimmed,
             lag: entries.lag,
             longest_lag: entries.longest_lag,
         }

@@ -40,6 +40,8 @@ pub(crate) struct Entries {
     pub(crate) requests: Requests,
     /// Pieces of content that the program's mask could not deal with.
     pub(crate) masking_failures: u64,
+    /// Spans of which texts were cut here.
+    pub(crate) trimmed: u64,
     /// How long the oldest item of the latest batch had waited.
     pub(crate) lag: Option<Duration>,
     pub(crate) longest_lag: Duration,
@@ -140,6 +142,13 @@ impl Ledger {
     pub(crate) fn note_masking_failures(&self, failures: u64) {
         if failures > 0 {
             self.open().masking_failures += failures;
+        }
+    }
+
+    pub(crate) fn note_trimmed(&self, spans: u64) {
+        let mut entries = self.open();
+        if !entries.closed {
+            entries.trimmed += spans;
         }
     }
 

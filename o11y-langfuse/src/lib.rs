@@ -29,7 +29,7 @@
 //! | the server says 429 | `Retry-After` is honoured |
 //! | one span of a batch is refused | the batch is halved until only that span is lost |
 //! | the keys are refused | said once; that batch is lost, later spans queue up and are tried after five minutes |
-//! | the program ends | dropping the guard delivers within 10 s, or counts what it could not |
+//! | the program ends | dropping the guard delivers within 5 s, or counts what it could not |
 //! | the process forks | the parent goes on; the child sends what is its own, from a worker of its own |
 //! | a span ends after that | counted as `after_shutdown` |
 //! | a variable is wrong | [`init`] says which, and what it should look like |

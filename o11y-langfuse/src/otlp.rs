@@ -32,7 +32,6 @@ mod drive;
 mod judge;
 mod langfuse;
 mod names;
-mod read;
 mod sieve;
 
 /// The time that an export may take, as in the SDK's own batch processor.

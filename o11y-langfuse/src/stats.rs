@@ -39,7 +39,7 @@ pub enum LossReason {
     Rejected,
     /// The server did not accept the keys (status 401 or 403).
     Unauthorized,
-    /// It is larger than the server takes (status 413), alone in its request.
+    /// It is larger than the server takes (status 413), alone in its request and with its texts cut.
     TooLarge,
     /// The server failed on it (status 500) as often as we try.
     RetriesExhausted,
@@ -219,6 +219,9 @@ pub struct Stats {
     /// Pieces of content that [`mask`](crate::LangfuseBuilder::mask) failed on and that were
     /// hidden.
     pub masking_failures: u64,
+    /// Spans of which the longest texts were cut on their way out, because the server refused them for
+    /// their size (status 413) or a mask had made them larger than a request. What was cut says so.
+    pub trimmed: u64,
     /// The failed requests by [class](Failure::CLASSES).
     pub(crate) failed_by_class: FailedByClass,
     /// How often the worker went on after a panic of its own, of which none is known.
@@ -242,6 +245,7 @@ impl Stats {
             most_bytes,
             requests,
             masking_failures,
+            trimmed,
             lag,
             longest_lag,
         } = *spans;
@@ -269,6 +273,7 @@ impl Stats {
             failures_in_a_row: requests.failures_in_a_row,
             filtered,
             masking_failures,
+            trimmed,
             failed_by_class: requests.failed,
             worker_restarts: 0, // not of one lane
             scores,
@@ -308,6 +313,9 @@ impl Stats {
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         balance(f, self.accepted, self.delivered, &self.lost, self.waiting)?;
+        if self.trimmed > 0 {
+            write!(f, "; {} trimmed", self.trimmed)?;
+        }
         let requests = plural(self.requests, "request", "requests");
         let retries = plural(self.retries, "retry", "retries");
         write!(f, "; {requests}, {retries}")?;

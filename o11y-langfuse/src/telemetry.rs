@@ -26,7 +26,7 @@ use crate::{
 
 /// Telemetry while it is on, or the reason why it is off.
 ///
-/// Dropping it delivers what waits, within the configured time (10 seconds unless told otherwise),
+/// Dropping it delivers what waits, within the configured time (5 seconds unless told otherwise),
 /// and ends the worker. Inside async code prefer [`flush_async`](Self::flush_async) before, because
 /// a drop blocks its thread for as long as the server takes.
 ///
@@ -67,6 +67,7 @@ struct On {
     api: Api,
     warning: Option<String>,
     shutdown_timeout: Duration,
+    drop_grace: Duration,
     /// The one that made this.
     process: u32,
     #[cfg(feature = "otel")]
@@ -166,6 +167,7 @@ impl Telemetry {
                 api: Api::new(config),
                 warning,
                 shutdown_timeout: config.shutdown_timeout,
+                drop_grace: config.drop_grace,
                 process: std::process::id(),
                 #[cfg(feature = "otel")]
                 resource: config.resource.clone(),
@@ -282,7 +284,9 @@ impl Telemetry {
     /// # Errors
     ///
     /// [`FlushError::Lost`] if not everything could be delivered; each loss is in
-    /// [`stats`](Self::stats) under its reason.
+    /// [`stats`](Self::stats) under its reason. [`FlushError::OwnThread`] in code that the worker itself
+    /// runs, such as a mask: nothing new is recorded from then on, as asked, but the worker cannot wait
+    /// for itself, so it goes on until it is told from elsewhere or the guard is dropped.
     pub fn shutdown(&self, timeout: Duration) -> Result<(), FlushError> {
         let Some(on) = self.on() else {
             return Ok(());
@@ -402,7 +406,7 @@ impl Drop for Telemetry {
     fn drop(&mut self) {
         if let Some(on) = self.on() {
             // Losses are in the log and in the figures; a destructor has nobody to tell.
-            let _losses = self.shutdown(on.shutdown_timeout);
+            let _losses = self.shutdown(on.drop_grace);
             #[cfg(feature = "metrics")]
             on.meters.keep(&on.exporter.stats());
         }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
@@ -120,6 +121,115 @@ fn a_batch_that_is_too_large_is_halved_and_a_giant_is_lost_alone() {
     assert_eq!(stats.lost.get(LossReason::TooLarge), 1);
 }
 
+/// What a proxy refuses for its size arrives with its longest text cut, and says so.
+#[test]
+fn a_giant_is_trimmed_until_the_server_takes_it() {
+    for (limit, kept) in [(2_000_000, 900_000), (200_000, 100_000)] {
+        let rig = Rig::new(|builder| builder);
+        rig.receiver.always(Fault::TooLarge { limit });
+
+        for _ in 0..3 {
+            // A record holds no more than a megabyte of one value, and three in all.
+            let [input, output, note] = ["i", "o", "n"].map(|text| text.repeat(1 << 20));
+            let spec = SpanSpec::new("giant")
+                .input(input)
+                .attribute("mood", "grumpy")
+                .attribute("note", note);
+            Context::with_span(spec, |span| span.set_output(output));
+        }
+        Context::with_span("small", |_span| ());
+        rig.telemetry.flush(LONG).unwrap();
+
+        let stats = rig.stats();
+        assert_eq!((stats.delivered, stats.trimmed), (4, 3), "{stats}");
+        assert_eq!((stats.lost.total(), stats.retries), (0, 0), "{stats}");
+        assert!(stats.to_string().contains("; 3 trimmed; "), "{stats}");
+        let observations = rig.receiver.observations();
+        let giants = observations.iter().filter(|one| one.name == "giant");
+        let texts: Vec<_> = giants
+            .map(|one| {
+                assert_eq!(one.metadata["mood"], "grumpy");
+                let texts = [&one.input, &one.output].map(|text| text.clone().unwrap());
+                texts.into_iter().map(|text| {
+                    let (text, marker) = text.split_once("…[cut: ").unwrap();
+                    assert!(marker.ends_with(" bytes left out]"), "{marker}");
+                    text.len()
+                })
+            })
+            .collect();
+        assert_eq!(texts.len(), 3);
+        for bytes in texts.into_iter().map(Iterator::sum::<usize>) {
+            // The third of them is the note's.
+            let kept = kept * 2 / 3;
+            assert!((kept * 9 / 10..kept * 12 / 10).contains(&bytes), "{bytes}");
+        }
+    }
+}
+
+/// The bytes that a trimmed span is sent in are the same on every attempt, and it is one request
+/// that is repeated, not three.
+#[test]
+fn a_trimmed_span_is_sent_again_with_the_same_bytes() {
+    let rig = Rig::new(|builder| builder);
+    rig.receiver.script([
+        Fault::Status(413),
+        Fault::Status(503),
+        Fault::ResetBeforeAnswer,
+        Fault::Healthy,
+    ]);
+
+    let spec = SpanSpec::new("giant").input("x".repeat(1 << 20));
+    Context::with_span(spec, |_span| ());
+    rig.telemetry.flush(LONG).unwrap();
+
+    rig.assert_all_delivered(1);
+    let stats = rig.stats();
+    assert_eq!((stats.requests, stats.retries, stats.trimmed), (4, 2, 1));
+    let requests = rig.receiver.requests();
+    let digests: Vec<_> = requests.iter().map(|one| one.body_digest).collect();
+    assert_ne!(digests[0], digests[1]);
+    assert!(digests[1..].iter().all(|digest| *digest == digests[1]));
+}
+
+/// A mask sees each text once and as a whole, before anything of it is cut.
+#[test]
+fn what_is_trimmed_has_been_masked_as_a_whole() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let lengths = Arc::clone(&seen);
+    let rig = Rig::new(|builder| {
+        builder.mask(move |content| {
+            lengths.lock().unwrap().push(content.text().len());
+            content.text().replace("secret", "*")
+        })
+    });
+    rig.receiver.script([Fault::Status(413)]);
+
+    let text = "secret".repeat(150_000);
+    Context::with_span(SpanSpec::new("giant").input(text), |_span| ());
+    rig.telemetry.flush(LONG).unwrap();
+
+    assert_eq!(*seen.lock().unwrap(), [900_000]);
+    rig.assert_all_delivered(1);
+    let input = rig.receiver.observations()[0].input.clone().unwrap();
+    let (kept, _) = input.split_once("…[cut: ").unwrap();
+    assert!(kept.bytes().all(|byte| byte == b'*'));
+}
+
+#[test]
+fn what_a_mask_makes_larger_than_a_request_is_cut_before_it_is_sent() {
+    let rig = Rig::new(|builder| builder.mask(|content| content.text().repeat(8)));
+
+    let text = "x".repeat(1_000_000);
+    Context::with_span(SpanSpec::new("giant").input(text), |_span| ());
+    Context::with_span("small", |_span| ());
+    rig.telemetry.flush(LONG).unwrap();
+
+    rig.assert_all_delivered(2);
+    let stats = rig.stats();
+    assert_eq!((stats.trimmed, stats.retries), (1, 0));
+    assert!(stats.bytes_before_gzip < 3_500_000, "{stats:?}");
+}
+
 #[test]
 fn retry_after_is_waited_for() {
     let rig = Rig::new(|builder| builder);
@@ -179,6 +289,37 @@ fn while_the_server_stalls_the_newest_are_kept_and_nobody_waits() {
         .collect();
     let newest: BTreeSet<_> = (150..200).map(|number| format!("span {number}")).collect();
     assert_eq!(numbers, newest);
+}
+
+/// A queue of 1,000 and batches of 100, as the mirrored system has them: what it does with a burst.
+#[test]
+fn with_the_mirrored_values_a_burst_is_kept_and_sent_as_there() {
+    let rig = Rig::new(|builder| {
+        builder
+            .queue_size(1_000)
+            .batch_size(100)
+            .export_interval(Duration::from_secs(60))
+            .shutdown_timeout(Duration::from_secs(10))
+    });
+    rig.receiver.always(Fault::Stall);
+
+    make(100);
+    assert!(rig.receiver.wait_for_requests(1, LONG));
+    make(1_250);
+    rig.receiver.release();
+    rig.telemetry.flush(LONG).unwrap();
+
+    let stats = rig.stats();
+    assert_eq!(stats.delivered, 1_100);
+    assert_eq!(stats.lost.get(LossReason::QueueFull), 250);
+    let requests = rig.receiver.requests();
+    let sizes: Vec<_> = requests
+        .iter()
+        .map(|one| one.observation_ids.len())
+        .collect();
+    assert_eq!(sizes, [100; 11]);
+    let last = rig.receiver.observations().pop();
+    assert_eq!(last.unwrap().name, "span 1249");
 }
 
 #[test]

@@ -36,6 +36,31 @@ fn a_mask_that_flushes_or_shuts_down_is_refused_and_everything_arrives() {
     rig.assert_all_delivered(1);
 }
 
+/// What is asked for there and needs no waiting is done: nothing new is recorded. The end itself is
+/// refused, so it can still come from elsewhere, with everything that ended before.
+#[test]
+fn a_refused_shutdown_records_nothing_more_and_leaves_the_end_to_others() {
+    let rig = Rig::new(|builder| {
+        builder.mask(|content| {
+            let refused = Observability::shutdown(LONG);
+            assert!(matches!(refused, Err(FlushError::OwnThread)), "{refused:?}");
+            content.text().to_owned()
+        })
+    });
+    Context::with_span(SpanSpec::new("outer"), |_span| {
+        Context::with_span(SpanSpec::new("asking").input("text"), |_span| ());
+        rig.telemetry.flush(LONG).unwrap();
+    });
+
+    Context::with_span("unheard", |span| assert!(!span.is_recording()));
+    let reason = Observability::disabled_reason();
+    rig.telemetry.shutdown(LONG).unwrap();
+
+    assert_eq!(reason.as_deref(), Some("shut down"));
+    assert_eq!(rig.stats().masking_failures, 0);
+    rig.assert_all_delivered(2);
+}
+
 #[test]
 fn a_mask_that_records_spans_of_its_own_has_them_delivered_and_ends() {
     const DEPTH: usize = 5;

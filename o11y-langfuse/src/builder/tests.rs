@@ -19,6 +19,7 @@ fn defaults_are_as_documented() {
     assert_eq!(config.request_bytes, 3_500_000);
     assert_eq!(config.timeout, Duration::from_secs(10));
     assert_eq!(config.shutdown_timeout, Duration::from_secs(10));
+    assert_eq!(config.drop_grace, Duration::from_secs(5));
     assert!(config.gzip);
     assert!(config.privacy.captures_content && config.privacy.mask.is_none());
     assert!(config.filter.is_none());
@@ -39,6 +40,18 @@ fn an_explicit_batch_size_is_trigger_and_cap() {
     assert_eq!(
         (config.batch_size.trigger(), config.batch_size.cap()),
         (7, 7)
+    );
+}
+
+#[test]
+fn a_time_for_the_shutdown_is_the_time_for_the_drop_as_well() {
+    let minute = Duration::from_secs(60);
+
+    let config = builder().shutdown_timeout(minute).build().unwrap();
+
+    assert_eq!(
+        (config.shutdown_timeout, config.drop_grace),
+        (minute, minute)
     );
 }
 

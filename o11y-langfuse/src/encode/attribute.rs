@@ -11,9 +11,9 @@ use super::{
 };
 
 /// Fields of `KeyValue` and `AnyValue`, from the OTLP definition 1.5.
-const KEY: u32 = 1;
-const VALUE: u32 = 2;
-const ANY_STRING: u32 = 1;
+pub(super) const KEY: u32 = 1;
+pub(super) const VALUE: u32 = 2;
+pub(super) const ANY_STRING: u32 = 1;
 const ANY_BOOL: u32 = 2;
 const ANY_INT: u32 = 3;
 const ANY_DOUBLE: u32 = 4;

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::trim::cut;
+
 /// The prefix of an observation's metadata.
 pub(crate) const METADATA: &str = "langfuse.observation.metadata.";
 
@@ -33,10 +35,7 @@ pub(super) fn within_limit(text: &str) -> Cow<'_, str> {
     if text.len() <= MAX_BYTES {
         return text.into();
     }
-    let is_boundary = |at: &usize| text.is_char_boundary(*at);
-    let end = (0..=MAX_BYTES).rev().find(is_boundary).unwrap_or(0);
-    let kept = &text[..end];
-    format!("{kept}…[cut: {} bytes left out]", text.len() - end).into()
+    cut(text, MAX_BYTES).into()
 }
 
 #[cfg(test)]

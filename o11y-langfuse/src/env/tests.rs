@@ -110,7 +110,14 @@ fn the_table_states_every_default_as_it_is() {
             "batch size",
             format!("{}, and requests by bytes", config.batch_size.trigger()),
         ),
-        ("shutdown time", seconds(config.shutdown_timeout)),
+        (
+            "shutdown time",
+            format!(
+                "{}, and {} to drop the guard",
+                seconds(config.shutdown_timeout),
+                seconds(config.drop_grace)
+            ),
+        ),
         ("request time", seconds(config.timeout)),
         (
             "root certificates",
@@ -279,6 +286,28 @@ fn the_time_of_a_shutdown_is_read_from_two_variables_and_ours_wins() {
             format!("{name} is \"soon\": expected seconds, whole or not, such as `5` or `0.5`")
         );
     }
+}
+
+#[test]
+fn the_mirrored_systems_values_are_taken_as_they_are() {
+    let config = builder(&[
+        ("LANGFUSE_PUBLIC_KEY", "pk-lf-1"),
+        ("LANGFUSE_SECRET_KEY", "sk-lf-1"),
+        ("DSPY_TELEMETRY_QUEUE_SIZE", "1000"),
+        ("DSPY_TELEMETRY_BATCH_SIZE", "100"),
+        ("DSPY_TELEMETRY_EXPORT_INTERVAL", "60"),
+        ("DSPY_TELEMETRY_SHUTDOWN_TIMEOUT", "10"),
+    ]);
+
+    let config = config.unwrap().build().unwrap();
+    let seconds = Duration::from_secs;
+    let (trigger, cap) = (config.batch_size.trigger(), config.batch_size.cap());
+    assert_eq!((config.queue_size, trigger, cap), (1_000, 100, 100));
+    assert_eq!(config.export_interval, Some(seconds(60)));
+    assert_eq!(
+        (config.shutdown_timeout, config.drop_grace),
+        (seconds(10), seconds(10))
+    );
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::{fmt, time::Duration};
 use super::Executor;
 use crate::{
     config::{
-        DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_SIZE, DEFAULT_SHUTDOWN_TIMEOUT, DEFAULT_TRIGGER,
-        LONGEST_DURATION,
+        DEFAULT_DROP_GRACE, DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_SIZE, DEFAULT_SHUTDOWN_TIMEOUT,
+        DEFAULT_TRIGGER, LONGEST_DURATION,
     },
     error::ConfigError,
     processor::Processor,
@@ -62,6 +62,7 @@ pub(super) struct Settings {
     pub(super) first_backoff: Duration,
     pub(super) max_attempts: Option<u32>,
     pub(super) shutdown_timeout: Duration,
+    pub(super) drop_grace: Duration,
 }
 
 impl Default for Settings {
@@ -74,6 +75,7 @@ impl Default for Settings {
             first_backoff: retry::FIRST,
             max_attempts: None,
             shutdown_timeout: DEFAULT_SHUTDOWN_TIMEOUT,
+            drop_grace: DEFAULT_DROP_GRACE,
         }
     }
 }
@@ -136,9 +138,11 @@ impl ExecutorBuilder {
         self
     }
 
-    /// How long dropping the [`Executor`] may take. Defaults to 10 seconds.
+    /// How long ending may take where no time is given: dropping the [`Executor`], the shutdown of
+    /// OpenTelemetry's SDK. Defaults to 10 seconds, and to 5 for the drop.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
         self.settings.shutdown_timeout = timeout;
+        self.settings.drop_grace = timeout;
         self
     }
 

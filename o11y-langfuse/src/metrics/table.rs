@@ -46,7 +46,7 @@ const SIGNAL: &str = "o11y.signal";
 const SPANS: &str = "span";
 const SCORES: &str = "score";
 
-pub(super) static METRICS: [Metric; 17] = [
+pub(super) static METRICS: [Metric; 18] = [
     Metric {
         name: "otel.sdk.processor.span.queue.size",
         kind: Kind::UpDownCounter,
@@ -121,6 +121,13 @@ pub(super) static METRICS: [Metric; 17] = [
         unit: "{value}",
         description: "The pieces of content that the program's mask failed on.",
         read: |stats, _, show| show(stats.masking_failures, &[]),
+    },
+    Metric {
+        name: "o11y.span.trimmed",
+        kind: Kind::Counter,
+        unit: "{span}",
+        description: "The spans of which texts were cut because they were too large to be taken.",
+        read: |stats, _, show| show(stats.trimmed, &[]),
     },
     Metric {
         name: "o11y.score.waiting",

@@ -16,9 +16,9 @@ use ureq::{
     http::{HeaderValue, header, response::Parts},
 };
 
-use super::read::{Field, Fields};
 use crate::{
     config::{DEFAULT_TIMEOUT, LONGEST_DURATION, is_loopback},
+    encode::{Field, Fields},
     error::ConfigError,
     gzip::Gzip,
     roots::Roots,

@@ -14,11 +14,10 @@ use opentelemetry_sdk::trace::SpanData;
 
 use super::{
     conventions::{Shared, frame, repeat_figures},
-    read::{Field, Fields},
     sieve::{self, Sieve},
 };
 use crate::{
-    encode::{Batch, Resource},
+    encode::{Batch, Field, Fields, Resource},
     mask::Privacy,
     otel,
 };

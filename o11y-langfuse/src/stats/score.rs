@@ -62,6 +62,7 @@ impl ScoreStats {
             most_queued,
             most_bytes: _,
             requests,
+            trimmed: _,
             lag: _,
             longest_lag: _,
             masking_failures: _, // nothing of a score is masked

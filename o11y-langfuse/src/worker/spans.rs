@@ -10,7 +10,7 @@ use o11y_core::Anchor;
 use super::{ballast::Ballast, courier::Courier};
 use crate::{
     config::Config,
-    encode::Batch,
+    encode::{Batch, Trimmed},
     guard::guarded,
     gzip::Gzip,
     lane::Lane,
@@ -27,6 +27,31 @@ use crate::{
 /// then is a probe of a single span: a server that is away for long reads as little as possible,
 /// and a line that is too slow for the whole finds out what it can carry.
 pub(crate) const PROBE_AFTER: u32 = 4;
+
+/// Some spans of the batch in hand that are to be sent in one request.
+struct Part {
+    spans: Range<usize>,
+    is_retry: bool,
+    /// The one span, if it was made smaller because the server does not take it whole.
+    trimmed: Option<Trimmed>,
+}
+
+impl Part {
+    fn new(spans: Range<usize>) -> Self {
+        Self {
+            spans,
+            is_retry: false,
+            trimmed: None,
+        }
+    }
+
+    fn again(spans: Range<usize>) -> Self {
+        Self {
+            is_retry: true,
+            ..Self::new(spans)
+        }
+    }
+}
 
 /// What came of sending some spans.
 enum Outcome {
@@ -121,35 +146,47 @@ impl Spans {
         let mut parts = Vec::with_capacity(4);
         if spans.len() > 1 && self.batch.bytes() > self.request_bytes {
             // The last span has made it too large; it goes by itself.
-            parts.push((spans.end - 1..spans.end, false));
-            parts.push((0..spans.end - 1, false));
+            parts.push(Part::new(spans.end - 1..spans.end));
+            parts.push(Part::new(0..spans.end - 1));
         } else if !spans.is_empty() {
-            parts.push((spans, false));
+            parts.push(Part::new(spans));
         }
-        while let Some((part, is_retry)) = parts.pop() {
-            let count = part.len() as u64;
-            let verdict = match self.send(part.clone(), is_retry, lane, courier) {
+        while let Some(part) = parts.pop() {
+            let count = part.spans.len() as u64;
+            let outcome = self.send(&part, lane, courier);
+            let Part { spans, trimmed, .. } = part;
+            let verdict = match outcome {
                 Outcome::Judged(verdict) => verdict,
                 Outcome::Away => {
-                    let probe = part.start..part.start + 1;
-                    let rest = probe.end..part.end;
+                    let probe = spans.start..spans.start + 1;
+                    let rest = probe.end..spans.end;
                     if rest.len() > 1 {
                         let middle = self.batch.middle(rest.clone());
-                        parts.push((middle..rest.end, true));
-                        parts.push((rest.start..middle, true));
+                        parts.push(Part::again(middle..rest.end));
+                        parts.push(Part::again(rest.start..middle));
                     } else {
-                        parts.push((rest, true));
+                        parts.push(Part::again(rest));
                     }
-                    parts.push((probe, true));
+                    parts.push(Part::again(probe));
                     continue;
                 }
             };
             match verdict {
                 Verdict::Delivered => lane.ledger.deliver(count),
-                Verdict::Halve(_) if part.len() > 1 => {
-                    let middle = self.batch.middle(part.clone());
-                    parts.push((middle..part.end, false));
-                    parts.push((part.start..middle, false));
+                Verdict::Halve(_) if spans.len() > 1 => {
+                    let middle = self.batch.middle(spans.clone());
+                    parts.push(Part::new(middle..spans.end));
+                    parts.push(Part::new(spans.start..middle));
+                }
+                Verdict::Halve(LossReason::TooLarge) => {
+                    let cuts = trimmed.map_or(0, |trimmed| trimmed.cuts);
+                    match self.batch.trim(spans.start, cuts) {
+                        Some(trimmed) => parts.push(Part {
+                            trimmed: Some(trimmed),
+                            ..Part::new(spans)
+                        }),
+                        None => lane.ledger.lose(LossReason::TooLarge, count),
+                    }
                 }
                 Verdict::Halve(reason) | Verdict::Lose(reason) => {
                     lane.ledger.lose(reason, count);
@@ -160,19 +197,23 @@ impl Spans {
                 }
             }
         }
+        lane.ledger.note_trimmed(self.batch.trimmed());
     }
 
     /// Sends some spans until there is a verdict on them, or until it is clear that the server is
     /// away for long. `Retry` is returned only if there is no time for another attempt.
     fn send<T: Transport>(
         &mut self,
-        part: Range<usize>,
-        mut is_retry: bool,
+        part: &Part,
         lane: &Lane<Queued>,
         courier: &mut Courier<T>,
     ) -> Outcome {
-        let is_single = part.len() == 1;
-        let encoded = self.batch.request(part, &mut self.scratch);
+        let is_single = part.spans.len() == 1;
+        let mut is_retry = part.is_retry;
+        let encoded = match &part.trimmed {
+            Some(trimmed) => self.batch.request_of(trimmed, &mut self.scratch),
+            None => self.batch.request(part.spans.clone(), &mut self.scratch),
+        };
         // The same bytes on every attempt: the server tells repeated spans by what is in them.
         let (bytes, is_gzip) = match self.gzip.as_mut().map(|gzip| gzip.compress(encoded)) {
             Some(Ok(bytes)) => (bytes, true),

@@ -1,7 +1,7 @@
 //! The protobuf wire format, read: as much of it as our own encoder writes.
 
 /// One field of a message.
-pub(super) enum Field<'a> {
+pub(crate) enum Field<'a> {
     Number(u64),
     Fixed64(u64),
     /// Text, bytes or a message.
@@ -9,7 +9,7 @@ pub(super) enum Field<'a> {
 }
 
 /// The fields of a message in their order. What cannot be read ends them.
-pub(super) struct Fields<'a>(pub(super) &'a [u8]);
+pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Iterator for Fields<'a> {
     type Item = (u64, Field<'a>);
