@@ -26,7 +26,7 @@ pub use self::{
     builder::ExecutorBuilder,
     stats::{ExecutorStats, ProcessorStats},
 };
-use crate::{error::ConfigError, flush::Flush, processor::Processor};
+use crate::{config::DEFAULT_DROP_GRACE, error::ConfigError, flush::Flush, processor::Processor};
 
 mod backlog;
 mod book;
@@ -127,8 +127,8 @@ const THREAD_NAME: &str = "o11y-executor";
 pub struct Executor {
     intake: Arc<Intake>,
     sink: Arc<dyn Sink>,
-    shutdown_timeout: Duration,
-    drop_grace: Duration,
+    /// None: the default of whoever asks.
+    shutdown_timeout: Option<Duration>,
 }
 
 impl Executor {
@@ -170,7 +170,6 @@ impl Executor {
             sink: intake.clone(),
             intake,
             shutdown_timeout: settings.shutdown_timeout,
-            drop_grace: settings.drop_grace,
         })
     }
 
@@ -240,7 +239,8 @@ impl Executor {
 impl Drop for Executor {
     fn drop(&mut self) {
         // Losses are in the figures; a destructor has nobody to tell.
-        let _losses = self.shutdown(self.drop_grace);
+        let grace = self.shutdown_timeout.unwrap_or(DEFAULT_DROP_GRACE);
+        let _losses = self.shutdown(grace);
     }
 }
 

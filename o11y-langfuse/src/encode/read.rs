@@ -1,6 +1,10 @@
 //! The protobuf wire format, read: as much of it as our own encoder writes.
 
 /// One field of a message.
+#[cfg_attr(
+    not(any(feature = "otlp", test)),
+    expect(dead_code, reason = "only `otlp` reads numbers")
+)]
 pub(crate) enum Field<'a> {
     Number(u64),
     Fixed64(u64),

@@ -4,10 +4,7 @@ use std::{fmt, time::Duration};
 
 use super::Executor;
 use crate::{
-    config::{
-        DEFAULT_DROP_GRACE, DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_SIZE, DEFAULT_SHUTDOWN_TIMEOUT,
-        DEFAULT_TRIGGER, LONGEST_DURATION,
-    },
+    config::{DEFAULT_QUEUE_BYTES, DEFAULT_QUEUE_SIZE, DEFAULT_TRIGGER, LONGEST_DURATION},
     error::ConfigError,
     processor::Processor,
     retry,
@@ -61,8 +58,7 @@ pub(super) struct Settings {
     pub(super) linger: Duration,
     pub(super) first_backoff: Duration,
     pub(super) max_attempts: Option<u32>,
-    pub(super) shutdown_timeout: Duration,
-    pub(super) drop_grace: Duration,
+    pub(super) shutdown_timeout: Option<Duration>,
 }
 
 impl Default for Settings {
@@ -74,8 +70,7 @@ impl Default for Settings {
             linger: DEFAULT_LINGER,
             first_backoff: retry::FIRST,
             max_attempts: None,
-            shutdown_timeout: DEFAULT_SHUTDOWN_TIMEOUT,
-            drop_grace: DEFAULT_DROP_GRACE,
+            shutdown_timeout: None,
         }
     }
 }
@@ -141,8 +136,7 @@ impl ExecutorBuilder {
     /// How long ending may take where no time is given: dropping the [`Executor`], the shutdown of
     /// OpenTelemetry's SDK. Defaults to 10 seconds, and to 5 for the drop.
     pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.shutdown_timeout = timeout;
-        self.settings.drop_grace = timeout;
+        self.settings.shutdown_timeout = Some(timeout);
         self
     }
 

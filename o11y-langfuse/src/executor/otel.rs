@@ -18,7 +18,7 @@ use opentelemetry_sdk::{
 };
 
 use super::{Executor, intake::Intake};
-use crate::{otel, stats::LossReason};
+use crate::{config::DEFAULT_SHUTDOWN_TIMEOUT, otel, stats::LossReason};
 
 /// A span as the SDK handed it over, and where it comes from. Its ids are valid.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl Executor {
             core: Arc::new(Core {
                 intake: Arc::clone(&self.intake),
                 is_shut_down: AtomicBool::new(false),
-                timeout: self.shutdown_timeout,
+                timeout: self.shutdown_timeout.unwrap_or(DEFAULT_SHUTDOWN_TIMEOUT),
             }),
             resource: Arc::new(Resource::builder_empty().build()),
         }
