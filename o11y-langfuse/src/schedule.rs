@@ -196,6 +196,27 @@ mod tests {
         );
     }
 
+    /// A batch that becomes due while the worker looks away is seen within 20 ms, or the worker rests
+    /// and is woken: the other half of the 50 ms is the request's.
+    #[test]
+    fn a_worker_that_nobody_wakes_looks_again_before_a_due_batch_is_late() {
+        let (mut schedule, start) = schedule(Some(5 * SECOND));
+        let mut now = start;
+        for look in 0..2_000_u32 {
+            let waiting = if look % 97 == 0 { 100 } else { 1 };
+            match schedule.decide(now, waiting, 0) {
+                Decision::Send => schedule.sent(),
+                Decision::Poll(pause) => {
+                    assert!(pause <= POLL, "{look}: {pause:?}");
+                    now += pause;
+                }
+                Decision::Rest(pause) => now += pause,
+            }
+        }
+        assert!(POLL < Duration::from_millis(25));
+        assert!(now > start + 100 * SECOND);
+    }
+
     #[test]
     fn after_the_keys_were_refused_nothing_is_sent_until_the_server_has_forgotten_them() {
         let (mut schedule, start) = schedule(Some(5 * SECOND));

@@ -67,6 +67,33 @@ fn a_full_batch_leaves_by_itself() {
     }
 }
 
+/// Measured from before the first span of a batch to its arrival at the receiver: by a worker that
+/// rests, and so has to be woken, and by one that is busy, and so has to look by itself. A worker that
+/// nobody woke would take a quarter of a second on average.
+#[test]
+fn a_full_batch_leaves_at_once() {
+    const ROUNDS: usize = 7;
+    let mut waits = [Vec::new(), Vec::new()];
+    for _ in 0..ROUNDS {
+        let rig = Rig::new(|builder| builder.batch_size(100));
+        make(1);
+        rig.telemetry.flush(LONG).unwrap();
+
+        for (place, waits) in waits.iter_mut().enumerate() {
+            let start = std::time::Instant::now();
+            make(100);
+            assert!(rig.receiver.wait_for_requests(place + 2, LONG));
+            waits.push(rig.receiver.requests()[place + 1].at - start);
+        }
+    }
+
+    for mut waits in waits {
+        waits.sort_unstable();
+        assert!(waits[0] < Duration::from_millis(50), "{waits:?}");
+        assert!(waits[ROUNDS / 2] < Duration::from_millis(200), "{waits:?}");
+    }
+}
+
 #[test]
 fn a_queue_that_is_smaller_than_a_batch_leaves_when_it_is_full() {
     let rig = Rig::new(|builder| builder.queue_size(50));
