@@ -1,13 +1,17 @@
 //! What leaves the program: content that is masked or not captured, spans that are left out.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use o11y_core::{
-    Context, Cost, ObservationType, SpanSpec, TraceAttributes, Usage, attributes, event,
+    Context, Cost, Event, ObservationType, SpanSpec, TraceAttributes, Usage, attributes, event,
+    events,
 };
 use o11y_langfuse::local::{Fault, Observation};
 
@@ -43,6 +47,24 @@ fn work() {
             span.set_output(SECRET);
         });
     });
+}
+
+/// Keeps everything that is logged.
+struct Kept(Mutex<String>);
+
+static LOGGED: Kept = Kept(Mutex::new(String::new()));
+
+impl log::Log for Kept {
+    fn enabled(&self, _metadata: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let line = format!("{record:?} {}\n", record.args());
+        self.0.lock().unwrap().push_str(&line);
+    }
+
+    fn flush(&self) {}
 }
 
 fn sent(rig: &Rig) -> Vec<Observation> {
@@ -176,6 +198,67 @@ fn a_mask_runs_on_the_worker_and_once_for_each_piece() {
     assert_eq!(calls.load(Ordering::Relaxed), 1);
     for one in observations {
         assert_eq!(one.input.as_deref(), Some("0: 17"));
+    }
+}
+
+/// Whatever goes wrong is told without the keys, the header that is made of them, and content.
+#[test]
+fn no_failure_tells_of_keys_or_content() {
+    const KEY: &str = "sk-lf-never-to-be-told";
+    // What `pk-lf-1:` and the key begin with in the header.
+    const HEADER: &str = "cGstbGYtMTpzay1sZi1uZXZlci10by1iZS10b2xk";
+    log::set_logger(&LOGGED).unwrap();
+    log::set_max_level(log::LevelFilter::Trace);
+    let told = Arc::new(Mutex::new(String::new()));
+    let hearing = Arc::clone(&told);
+    let _subscription = events().subscribe("observability.*", move |event: &Event| {
+        let line = format!("{event:?} {:?}\n", event.attributes());
+        hearing.lock().unwrap().push_str(&line);
+    });
+
+    for fault in [
+        Fault::Healthy, // with keys that the server does not know: status 401
+        Fault::Status(403),
+        Fault::Status(400),
+        Fault::Status(413),
+        Fault::Status(500),
+        Fault::Redirect(307),
+        Fault::Garbage,
+        Fault::ResetBeforeAnswer,
+        Fault::Stall,
+    ] {
+        let short = Duration::from_millis(150);
+        let rig = Rig::new(|builder| {
+            let builder = builder.public_key("pk-lf-1").secret_key(KEY);
+            builder.timeout(short / 3).shutdown_timeout(short)
+        });
+        rig.receiver.always(fault);
+        work();
+
+        let flushed = rig.telemetry.flush(short);
+        let asked = rig.telemetry.auth_check();
+        let ended = rig.telemetry.shutdown(short);
+
+        assert!(ended.is_err() || flushed.is_err());
+        let stats = rig.telemetry.stats();
+        let shown = format!(
+            "{:?} {stats} {stats:?} {flushed:?} {asked:?} {ended:?} {:?}",
+            rig.telemetry, stats.last_failure
+        );
+        let errors = [flushed.err(), ended.err()];
+        let texts: Vec<_> = errors.iter().flatten().map(ToString::to_string).collect();
+        let line = format!("{shown} {texts:?}\n");
+        told.lock().unwrap().push_str(&line);
+    }
+
+    let logged = LOGGED.0.lock().unwrap().clone();
+    let told = told.lock().unwrap().clone();
+    // So that there was something to look at.
+    assert!(logged.contains("o11y_langfuse") && told.contains("observability.spans_lost"));
+    for text in [logged, told] {
+        for secret in [KEY, HEADER, SECRET, "4111111"] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
     }
 }
 
