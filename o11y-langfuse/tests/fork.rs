@@ -33,7 +33,7 @@ mod unix {
     };
 
     use fork::{Fork, fork};
-    use o11y_core::{Anchor, Event, EventBus, Observability, Score, events, score};
+    use o11y_core::{Anchor, Context, Event, EventBus, Observability, Score, events, score};
     use o11y_langfuse::{Stats, local::Fault};
 
     use super::{
@@ -69,6 +69,10 @@ mod unix {
             (
                 "a_fork_at_any_moment_holds_the_child_up_nowhere",
                 a_fork_at_any_moment_holds_the_child_up_nowhere,
+            ),
+            (
+                "a_span_that_is_open_at_the_fork_is_sent_by_whoever_ends_it_under_one_id",
+                a_span_that_is_open_at_the_fork_is_sent_by_whoever_ends_it_under_one_id,
             ),
             (
                 "a_child_of_a_process_that_was_shut_down_stays_shut_down",
@@ -314,6 +318,24 @@ mod unix {
                 format!("nothing: {error}")
             }
         }
+    }
+
+    /// The one thing that is sent twice, as the page on delivery says.
+    fn a_span_that_is_open_at_the_fork_is_sent_by_whoever_ends_it_under_one_id() {
+        let rig = Rig::new(|builder| builder);
+        let open = Context::start_span("open");
+
+        let (rig, said) = in_child(rig, move |rig| {
+            let_a_moment_pass();
+            drop(open); // the parent's copy ends with this closure there
+            format!("{:?}", rig.telemetry.flush(LONG))
+        });
+
+        assert_eq!(said, "Ok(())");
+        rig.telemetry.flush(LONG).unwrap();
+        let observations = rig.receiver.observations();
+        assert_eq!(observations.len(), 2);
+        assert_eq!(observations[0].id, observations[1].id);
     }
 
     fn a_child_of_a_process_that_was_shut_down_stays_shut_down() {
