@@ -217,8 +217,7 @@ impl Desk {
         take: impl FnOnce() -> T,
     ) {
         lane.queue.push_with(content, take);
-        // A plain load almost always: only a worker that rests is worth a wake.
-        if lane.queue.wake.is_resting() && lane.is_due() && lane.queue.wake.claim() {
+        if lane.claims_wake() {
             self.wake();
         }
     }

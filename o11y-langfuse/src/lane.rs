@@ -137,6 +137,13 @@ impl<T: Item> Lane<T> {
         self.queue.len() >= self.trigger || self.queue.bytes() >= self.trigger_bytes
     }
 
+    /// Whether whoever has just handed an item over is to wake the worker: a plain load almost always,
+    /// because only a worker that rests is worth a wake.
+    #[inline]
+    pub(crate) fn claims_wake(&self) -> bool {
+        self.queue.wake.is_resting() && self.is_due() && self.queue.wake.claim()
+    }
+
     /// Whether the worker may rest. The order is the wake protocol's: it says so first, and then
     /// asks this.
     pub(crate) fn may_rest(&self) -> bool {
@@ -144,3 +151,6 @@ impl<T: Item> Lane<T> {
         unsettled < self.trigger as u64 && !self.is_due()
     }
 }
+
+#[cfg(all(test, o11y_loom))]
+mod model;

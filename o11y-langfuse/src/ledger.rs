@@ -4,13 +4,14 @@
 //! ring and from what the worker has in hand, never derived by subtraction.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::PoisonError,
     time::{Duration, SystemTime},
 };
 
 use crate::{
     failure::Failure,
     stats::{LossReason, Losses},
+    sync::{Mutex, MutexGuard},
     transport::{Reply, Request},
 };
 

@@ -124,6 +124,7 @@ mod score;
 mod shared;
 mod start;
 mod stats;
+mod sync;
 mod telemetry;
 mod transport;
 mod verdict;

@@ -1,10 +1,11 @@
 //! The bounded queue between the program and the worker. Full means that the oldest make room.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
-use crossbeam_queue::ArrayQueue;
-
-use crate::wake::Wake;
+use crate::{
+    sync::{ArrayQueue, AtomicU8, AtomicU64, AtomicUsize},
+    wake::Wake,
+};
 
 /// What waits in a queue.
 pub(crate) trait Item {
@@ -147,6 +148,11 @@ impl<T: Item> Queue<T> {
     /// Nobody will take anything out any more, but for a last sweep after this call.
     pub(crate) fn end(&self) {
         self.state.store(ENDED, Ordering::SeqCst); // see `push`
+    }
+
+    #[cfg(all(test, o11y_loom))]
+    pub(crate) fn holds(&self, wanted: impl Fn(&T) -> bool) -> bool {
+        self.ring.holds(wanted)
     }
 
     /// A thread that was overtaken by the end in the middle of a hand-over cleans up after itself.

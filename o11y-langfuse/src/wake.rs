@@ -7,15 +7,11 @@
 //! is on its way. Why it holds: a producer counts its span *before* it looks whether the worker
 //! rests, and the worker says that it rests *before* it looks at the count. All four steps are
 //! `SeqCst`, so they have one order, and in any order at least one of the two sees the other.
-//! Modelled with loom below.
+//! Modelled with loom below, and with the queue and the ledger around it in `lane/model.rs`.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
-#[cfg(not(o11y_loom))]
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
-#[cfg(o11y_loom)]
-use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use crate::sync::{AtomicBool, AtomicU64, sequential};
 
 /// How long a worker rests at most: two looks a second cost nothing that can be measured.
 pub(crate) const LONGEST_REST: Duration = Duration::from_millis(500);
@@ -66,13 +62,6 @@ impl Wake {
     pub(crate) fn rise(&self) {
         self.resting.store(false, Ordering::SeqCst);
     }
-}
-
-/// Nothing in the program itself. The model checker takes `SeqCst` accesses for acquire and release
-/// only, so there a fence says what the language promises of them; without it the model fails.
-fn sequential() {
-    #[cfg(o11y_loom)]
-    fence(Ordering::SeqCst);
 }
 
 #[cfg(all(test, o11y_loom))]
