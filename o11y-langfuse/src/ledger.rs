@@ -147,6 +147,9 @@ impl Ledger {
     }
 
     pub(crate) fn note_trimmed(&self, spans: u64) {
+        if spans == 0 {
+            return;
+        }
         let mut entries = self.open();
         if !entries.closed {
             entries.trimmed += spans;

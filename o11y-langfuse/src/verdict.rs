@@ -3,13 +3,13 @@
 //! | answer | verdict |
 //! |---|---|
 //! | any 2xx | delivered; the body is not read as protobuf, Langfuse answers JSON; of scores it says which were taken, see [`Fates`](crate::score::Fates) |
-//! | 408, 429, 502, 503, 504 | sent again, the same bytes, after `Retry-After` or a backoff, as long as it takes; after four attempts a single span first |
+//! | no answer (refused, reset, timed out, not HTTP) | sent again, the same bytes, after a backoff, as long as it takes; after four attempts a single span first |
+//! | 408, 429, 502, 503, 504 | likewise, and not before `Retry-After` |
 //! | 500 and other 5xx | sent again, at most 8 times: the request itself may be what the server fails on |
 //! | 400, 422 | halved, down to the spans that are at fault: those are lost as `rejected`, the others delivered |
 //! | 413 | halved; a lone span is trimmed and sent again, and lost as `too_large` if that is no help |
 //! | 401, 403 | lost as `unauthorized`, and said once |
 //! | other | lost as `rejected`: a redirect or a 404 is no Langfuse |
-//! | no answer (refused, reset, timed out, not HTTP) | likewise |
 
 use std::time::{Duration, SystemTime};
 

@@ -15,6 +15,8 @@ use o11y_core::{
 };
 use o11y_langfuse::local::{Fault, Observation};
 
+#[path = "support/logged.rs"]
+mod logged;
 #[path = "support/rig.rs"]
 mod rig;
 use rig::{LONG, Rig};
@@ -47,24 +49,6 @@ fn work() {
             span.set_output(SECRET);
         });
     });
-}
-
-/// Keeps everything that is logged.
-struct Kept(Mutex<String>);
-
-static LOGGED: Kept = Kept(Mutex::new(String::new()));
-
-impl log::Log for Kept {
-    fn enabled(&self, _metadata: &log::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &log::Record<'_>) {
-        let line = format!("{record:?} {}\n", record.args());
-        self.0.lock().unwrap().push_str(&line);
-    }
-
-    fn flush(&self) {}
 }
 
 fn sent(rig: &Rig) -> Vec<Observation> {
@@ -191,13 +175,37 @@ fn a_mask_runs_on_the_worker_and_once_for_each_piece() {
     });
     rig.receiver
         .script([Fault::Status(503), Fault::ResetAfterStoring]);
-    Context::with_span(SpanSpec::new("retried").input(SECRET), |_span| ());
+    // The second one is no moment, so it is metadata.
+    let spec = SpanSpec::new("retried").input(SECRET);
+    let spec = spec.attribute("langfuse.experiment.item.version", "soon");
+    Context::with_span(spec, |_span| ());
 
     let observations = sent(&rig);
     assert_eq!(rig.receiver.requests().len(), 3);
-    assert_eq!(calls.load(Ordering::Relaxed), 1);
+    assert_eq!(calls.load(Ordering::Relaxed), 2);
     for one in observations {
         assert_eq!(one.input.as_deref(), Some("0: 17"));
+    }
+}
+
+#[test]
+fn metadata_that_a_mask_leaves_large_is_cut() {
+    let rig = Rig::new(|builder| builder.mask(|content| content.text().to_owned()));
+    let giant = "x".repeat(600_000);
+    Context::with_span("giant", |span| {
+        span.set_attribute("note", &giant);
+        let object = format!("{{\"note\":\"{giant}\"}}");
+        span.set_attribute("langfuse.observation.metadata", object);
+    });
+
+    let metadata = &sent(&rig)[0].metadata;
+
+    for name in ["note", "metadata"] {
+        let bytes = metadata[name].len();
+        assert!(
+            metadata[name].ends_with(" bytes left out]") && bytes < 513_000,
+            "{name}: {bytes}"
+        );
     }
 }
 
@@ -207,8 +215,7 @@ fn no_failure_tells_of_keys_or_content() {
     const KEY: &str = "sk-lf-never-to-be-told";
     // What `pk-lf-1:` and the key begin with in the header.
     const HEADER: &str = "cGstbGYtMTpzay1sZi1uZXZlci10by1iZS10b2xk";
-    log::set_logger(&LOGGED).unwrap();
-    log::set_max_level(log::LevelFilter::Trace);
+    logged::listen();
     let told = Arc::new(Mutex::new(String::new()));
     let hearing = Arc::clone(&told);
     let _subscription = events().subscribe("observability.*", move |event: &Event| {
@@ -251,7 +258,7 @@ fn no_failure_tells_of_keys_or_content() {
         told.lock().unwrap().push_str(&line);
     }
 
-    let logged = LOGGED.0.lock().unwrap().clone();
+    let logged = logged::text();
     let told = told.lock().unwrap().clone();
     // So that there was something to look at.
     assert!(logged.contains("o11y_langfuse") && told.contains("observability.spans_lost"));

@@ -29,10 +29,15 @@ pub(super) fn name_of(key: &str) -> &str {
     }
 }
 
+/// Whether a value is not too large.
+pub(super) fn is_within_limit(text: &str) -> bool {
+    text.len() <= MAX_BYTES
+}
+
 /// A value that is not too large, cut at a character and marked if it was.
 #[inline]
 pub(super) fn within_limit(text: &str) -> Cow<'_, str> {
-    if text.len() <= MAX_BYTES {
+    if is_within_limit(text) {
         return text.into();
     }
     cut(text, MAX_BYTES).into()

@@ -12,7 +12,7 @@ use super::{
     first_token,
     instant::is_instant,
     key::{Kind, Side},
-    metadata::{METADATA, name_of, within_limit},
+    metadata::{METADATA, is_within_limit, name_of, within_limit},
     name::{plain, short},
     redact::{Redactor, text_of},
     tokens::Told,
@@ -31,8 +31,8 @@ const KIND: u32 = 6;
 const START: u32 = 7;
 const END: u32 = 8;
 pub(super) const ATTRIBUTES: u32 = 9;
-const STATUS: u32 = 15;
-const STATUS_MESSAGE: u32 = 2;
+pub(super) const STATUS: u32 = 15;
+pub(super) const STATUS_MESSAGE: u32 = 2;
 const STATUS_CODE: u32 = 3;
 const KIND_INTERNAL: u64 = 1;
 const STATUS_OK: u64 = 1;
@@ -194,11 +194,16 @@ impl Pen<'_, '_, '_> {
 
     /// Under a first-level key of the metadata, through the mask.
     fn metadata(&mut self, key: &str, value: ValueRef<'_>) {
-        let name = name_of(key);
-        if let Some(masked) = self.redactor.change(key, value) {
-            self.attributes.text_prefixed(METADATA, name, &masked);
-            return;
-        }
+        let masked = self.redactor.change(key, value);
+        self.put_metadata(
+            name_of(key),
+            masked.as_deref().map_or(value, ValueRef::Text),
+        );
+    }
+
+    /// What has been through the mask, and is not too large.
+    #[inline]
+    fn put_metadata(&mut self, name: &str, value: ValueRef<'_>) {
         match value {
             ValueRef::Text(text) => {
                 self.attributes
@@ -231,24 +236,20 @@ impl Pen<'_, '_, '_> {
     /// The request's parameters, which have to be a JSON object.
     fn object(&mut self, key: &str, value: ValueRef<'_>) {
         let masked = self.redactor.change(key, value);
-        match (masked.as_deref(), value) {
-            (Some(text), _) | (None, ValueRef::Text(text)) if is_object(text) => {
-                self.attributes.text(key, text);
-            }
-            (Some(text), _) => self.attributes.text_prefixed(METADATA, key, text),
-            (None, value) => self.attributes.put_prefixed(METADATA, key, value),
+        match masked.as_deref().map_or(value, ValueRef::Text) {
+            ValueRef::Text(text) if is_object(text) => self.attributes.text(key, text),
+            value => self.put_metadata(key, value),
         }
     }
 
+    /// Metadata as one JSON object. The server would drop what is none, or too large.
     fn metadata_object(&mut self, key: &str, value: ValueRef<'_>) {
         let masked = self.redactor.change(key, value);
-        match (masked.as_deref(), value) {
-            (Some(text), _) | (None, ValueRef::Text(text)) if is_object(text) => {
+        match masked.as_deref().map_or(value, ValueRef::Text) {
+            ValueRef::Text(text) if is_within_limit(text) && is_object(text) => {
                 self.attributes.text(key, text);
             }
-            // The server would drop what is no object.
-            (Some(text), _) => self.attributes.text_prefixed(METADATA, "metadata", text),
-            (None, value) => self.attributes.put_prefixed(METADATA, "metadata", value),
+            value => self.put_metadata("metadata", value),
         }
     }
 
@@ -265,8 +266,10 @@ impl Pen<'_, '_, '_> {
     fn experiment(&mut self, key: &str, value: ValueRef<'_>) {
         let is_lost = key.ends_with(".item.version")
             && !matches!(value, ValueRef::Text(text) if is_instant(text));
+        if is_lost {
+            return self.metadata(key, value);
+        }
         match self.redactor.change(key, value) {
-            _ if is_lost => self.metadata(key, value),
             Some(masked) => self.attributes.text(key, &masked),
             None => self.attributes.text(key, &text_of(value)),
         }

@@ -4,11 +4,13 @@
 //! already, which so sees each text once and as a whole; and no record has to be kept for the rare
 //! span that needs this.
 
+use o11y_core::key;
+
 use super::{
     attribute::{ANY_STRING, KEY, VALUE},
     metadata::METADATA,
     read::{Field, Fields},
-    span::ATTRIBUTES,
+    span::{ATTRIBUTES, STATUS, STATUS_MESSAGE},
     wire::Writer,
 };
 
@@ -17,15 +19,17 @@ const KEPT: usize = 1_024;
 
 /// Attributes that have to be JSON objects. Cut they are none any more, and the server would drop
 /// them, so what is left goes under a key of its own.
-const OBJECTS: [(&str, &str); 2] = [
+const OBJECTS: [(&str, &str); 4] = [
     ("langfuse.observation.metadata", "metadata"),
     ("langfuse.observation.model.parameters", "model.parameters"),
+    (key::USAGE, "usage_details"),
+    (key::COST, "cost_details"),
 ];
 
 /// The span with texts of no more than some `content` bytes together, the longest ones cut; none if
 /// that leaves nothing out.
 pub(super) fn trimmed(span: &[u8], content: usize) -> Option<Vec<u8>> {
-    let lengths = Pieces(span).filter_map(|piece| Some(piece.text()?.1.len()));
+    let lengths = Pieces(span).filter_map(|piece| Some(piece.text()?.bytes().len()));
     let level = level(lengths.collect(), content).max(KEPT);
     let mut buffer = Vec::with_capacity(content);
     let mut writer = Writer {
@@ -33,16 +37,46 @@ pub(super) fn trimmed(span: &[u8], content: usize) -> Option<Vec<u8>> {
     };
     for piece in Pieces(span) {
         match piece.text() {
-            Some((key, text)) if text.len() > level => put(&mut writer, key, text, level),
+            Some(text) if text.bytes().len() > level => text.put(&mut writer, level),
             _ => writer.buffer.extend_from_slice(piece.raw),
         }
     }
     (buffer.len() < span.len()).then_some(buffer)
 }
 
-/// Writes an attribute whose text is cut.
-fn put(writer: &mut Writer<'_>, key: &str, text: &str, level: usize) {
-    let text = cut(text, level);
+/// A text that may be cut.
+enum Text<'a> {
+    Attribute {
+        key: &'a str,
+        text: &'a str,
+    },
+    /// The message of a status, which is there beside the attribute.
+    Status {
+        status: &'a [u8],
+        message: &'a str,
+    },
+}
+
+impl Text<'_> {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Attribute { text, .. } => text.as_bytes(),
+            Self::Status { message, .. } => message.as_bytes(),
+        }
+    }
+
+    /// Writes what it stands in, with so many bytes of it.
+    fn put(&self, writer: &mut Writer<'_>, level: usize) {
+        match self {
+            Self::Attribute { key, text } => put_attribute(writer, key, &cut(text, level)),
+            Self::Status { status, message } => {
+                put_status(writer, status, &cut(message, level));
+            }
+        }
+    }
+}
+
+fn put_attribute(writer: &mut Writer<'_>, key: &str, text: &str) {
     let object = OBJECTS.iter().find(|(name, _)| *name == key);
     let attribute = writer.begin(ATTRIBUTES);
     match object {
@@ -53,6 +87,18 @@ fn put(writer: &mut Writer<'_>, key: &str, text: &str, level: usize) {
     writer.bytes(ANY_STRING, text.as_bytes());
     writer.end(value);
     writer.end(attribute);
+}
+
+fn put_status(writer: &mut Writer<'_>, status: &[u8], message: &str) {
+    let shorter = writer.begin(STATUS);
+    for piece in Pieces(status) {
+        if piece.number == u64::from(STATUS_MESSAGE) {
+            writer.bytes(STATUS_MESSAGE, message.as_bytes());
+        } else {
+            writer.buffer.extend_from_slice(piece.raw);
+        }
+    }
+    writer.end(shorter);
 }
 
 /// The beginning of a text, with a mark that says how much is missing; not cut inside of a character.
@@ -102,15 +148,23 @@ impl<'a> Iterator for Pieces<'a> {
 }
 
 impl<'a> Piece<'a> {
-    /// Key and text, if it is an attribute that has one.
-    fn text(&self) -> Option<(&'a str, &'a str)> {
-        let attribute = match self.field {
-            Field::Bytes(bytes) if self.number == u64::from(ATTRIBUTES) => bytes,
+    /// The text in it, if there is one.
+    fn text(&self) -> Option<Text<'a>> {
+        let Field::Bytes(message) = self.field else {
+            return None;
+        };
+        let found = match u32::try_from(self.number) {
+            Ok(ATTRIBUTES) => Text::Attribute {
+                key: str::from_utf8(inside(message, KEY)?).ok()?,
+                text: str::from_utf8(inside(inside(message, VALUE)?, ANY_STRING)?).ok()?,
+            },
+            Ok(STATUS) => Text::Status {
+                status: message,
+                message: str::from_utf8(inside(message, STATUS_MESSAGE)?).ok()?,
+            },
             _ => return None,
         };
-        let text = inside(inside(attribute, VALUE)?, ANY_STRING)?;
-        let key = inside(attribute, KEY)?;
-        Some((str::from_utf8(key).ok()?, str::from_utf8(text).ok()?))
+        Some(found)
     }
 }
 
@@ -124,8 +178,11 @@ fn inside(message: &[u8], wanted: u32) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use o11y_core::{Anchor, Context, SpanSpec, key};
-    use opentelemetry_proto::tonic::{common::v1::any_value, trace::v1::Span};
+    use o11y_core::{Anchor, Context, ObservationType, Record, SpanSpec, Status};
+    use opentelemetry_proto::tonic::{
+        common::v1::any_value,
+        trace::v1::{Span, status::StatusCode},
+    };
     use proptest::prelude::*;
     use prost::Message as _;
 
@@ -133,13 +190,17 @@ mod tests {
     use crate::{captured::captured, encode::Redactor, encode::span, mask::Privacy};
 
     fn encoded(spec: SpanSpec) -> Vec<u8> {
-        let record = captured(|| Context::with_span(spec, |_span| ())).remove(0);
+        let records = captured(|| Context::with_span(spec, |_span| ()));
+        written(&records[0])
+    }
+
+    fn written(record: &Record) -> Vec<u8> {
         let mut buffer = Vec::new();
         let mut writer = Writer {
             buffer: &mut buffer,
         };
         let mut redactor = Redactor::new(Privacy::default());
-        span::write(&mut writer, &record, &Anchor::now(), &mut redactor);
+        span::write(&mut writer, record, &Anchor::now(), &mut redactor);
         buffer
     }
 
@@ -196,19 +257,41 @@ mod tests {
     }
 
     #[test]
+    fn a_long_message_of_an_error_is_cut_where_it_stands_twice() {
+        let record = captured(|| {
+            Context::with_span("giant", |span| {
+                span.set_status(Status::Error, "x".repeat(50_000));
+            });
+        });
+        let whole = written(&record[0]);
+
+        let less = trimmed(&whole, 20_000).unwrap();
+
+        assert!((15_000..20_600).contains(&less.len()), "{}", less.len());
+        let status = Span::decode(&*less).unwrap().status.unwrap();
+        assert_eq!(status.code, i32::from(StatusCode::Error));
+        assert!(status.message.ends_with(" bytes left out]"));
+    }
+
+    #[test]
     fn a_cut_object_stands_where_it_may_be_text() {
-        let object = format!("{{\"note\":\"{}\"}}", "x".repeat(9_000));
-        let spec = SpanSpec::new("giant").attribute("langfuse.observation.metadata", object);
+        let classes: Vec<_> = (0..900)
+            .map(|class| format!("\"class {class}\":1"))
+            .collect();
+        let object = format!("{{{}}}", classes.join(","));
+        for (key, moved) in OBJECTS {
+            let spec = SpanSpec::new("giant").observation(ObservationType::Generation);
+            let whole = encoded(spec.attribute(key, object.as_str()));
 
-        let less = trimmed(&encoded(spec), 3_000).unwrap();
+            let less = trimmed(&whole, 3_000).unwrap();
 
-        let span = Span::decode(&*less).unwrap();
-        let texts = texts(&span);
-        let cut = texts.iter().find(|(_, text)| text.contains("…[cut: "));
-        assert_eq!(
-            cut.map(|(key, _)| *key),
-            Some("langfuse.observation.metadata.metadata")
-        );
+            let span = Span::decode(&*less).unwrap();
+            let texts = texts(&span);
+            let cut = texts.iter().find(|(_, text)| text.contains("…[cut: "));
+            let moved = format!("langfuse.observation.metadata.{moved}");
+            assert_eq!(cut.map(|(key, _)| *key), Some(&*moved));
+            assert!(texts.iter().all(|(stays, _)| *stays != key));
+        }
     }
 
     proptest! {
