@@ -275,6 +275,10 @@ fn exporters_of_one_process_are_told_apart_and_say_where_they_send() {
     collector.provider.force_flush().unwrap();
 
     let finished = collector.exporter.get_finished_metrics().unwrap();
+    let shown = format!("{finished:?}");
+    for key in [rig.receiver.secret_key(), rig.receiver.public_key()] {
+        assert!(!shown.contains(key), "{key} in {shown}");
+    }
     let scope = finished[0].scope_metrics().next().unwrap();
     assert_eq!(scope.scope().name(), "o11y-langfuse");
     let metric = scope

@@ -3,6 +3,8 @@
 #![cfg(feature = "otlp")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+#[path = "support/logged.rs"]
+mod logged;
 #[path = "support/otlp.rs"]
 mod rig;
 
@@ -18,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use o11y_core::{Context, FlushError};
+use o11y_core::{Context, FlushError, SpanSpec};
 use o11y_langfuse::{
     Executor, LossReason, SdkExporter,
     local::{Fault, Receiver},
@@ -266,6 +268,58 @@ fn debug_output_shows_nothing_of_the_exporter() {
     let shown = format!("{:?}", SdkExporter::new(exporter));
 
     assert!(!shown.contains("secret"), "{shown}");
+}
+
+/// Whatever goes wrong with a collector is told without the headers and without content.
+#[test]
+fn no_failure_of_a_collector_tells_of_headers_or_content() {
+    logged::listen();
+    let short = Duration::from_millis(100);
+    let mut told = String::new();
+    let mut secrets = vec!["never told".to_owned()];
+
+    for fault in [
+        Fault::Healthy,
+        Fault::Status(403),
+        Fault::Status(400),
+        Fault::Status(413),
+        Fault::Status(503),
+        Fault::Redirect(307),
+        Fault::Garbage,
+        Fault::ResetBeforeAnswer,
+        Fault::Stall,
+    ] {
+        let is_healthy = matches!(fault, Fault::Healthy);
+        let receiver = Receiver::start().unwrap();
+        receiver.always(fault);
+        let processor = otlp(&receiver, "/v1/traces").timeout(short);
+        let configured = format!("{processor:?}");
+        let executor = executor().shutdown_timeout(short).processor(processor);
+        let executor = executor.spawn().unwrap();
+        let scope = o11y_core::Telemetry::scoped(executor.sink(), o11y_core::EventBus::new());
+        scope.run(|| Context::with_span(SpanSpec::new("ask").input("never told"), |_span| ()));
+
+        let flushed = executor.flush(short);
+        let ended = executor.shutdown(short);
+
+        assert_eq!(flushed.is_ok() && ended.is_ok(), is_healthy);
+        let stats = executor.stats();
+        let texts = [flushed.err(), ended.err()].map(|error| error.map(|error| error.to_string()));
+        let line = format!("{configured} {executor:?} {stats} {stats:?} {texts:?}\n");
+        told.push_str(&line);
+        receiver.release();
+        secrets.push(receiver.secret_key().to_owned());
+        secrets.push(rig::basic(&receiver));
+    }
+
+    let logged = logged::text();
+    // So that there was something to look at.
+    assert!(logged.contains("ureq") && told.contains("lost"), "{told}");
+    for text in [logged, told] {
+        for secret in &secrets {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+    }
 }
 
 #[test]

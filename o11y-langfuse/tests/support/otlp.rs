@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use o11y_core::{EventBus, Telemetry};
 use o11y_langfuse::{
     BlockingHttpClient, Executor, ExecutorBuilder, Processor, SdkExporter, local::Receiver,
@@ -82,13 +83,16 @@ pub(crate) fn text(span: &SpanData, key: &str) -> Option<String> {
     value
 }
 
+/// The keys of a receiver as a header has them.
+pub(crate) fn basic(receiver: &Receiver) -> String {
+    let keys = format!("{}:{}", receiver.public_key(), receiver.secret_key());
+    BASE64_STANDARD.encode(keys)
+}
+
 /// `opentelemetry-otlp` over our client, to a path of a receiver.
 pub(crate) fn otlp(receiver: &Receiver, path: &str) -> SdkExporter<Otlp> {
-    use base64::{Engine as _, prelude::BASE64_STANDARD};
-
     let client = BlockingHttpClient::new();
-    let keys = format!("{}:{}", receiver.public_key(), receiver.secret_key());
-    let basic = format!("Basic {}", BASE64_STANDARD.encode(keys));
+    let basic = format!("Basic {}", basic(receiver));
     let exporter = Otlp::builder()
         .with_http()
         .with_protocol(Protocol::HttpBinary)
