@@ -4,15 +4,13 @@
 use std::{
     borrow::Cow,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak},
-    thread,
-    time::{Duration, Instant},
+    sync::{Arc, Weak},
+    time::Duration,
 };
 
-use o11y_core::{
-    Event, EventBus, FlushError, Observability, Score, Sink, Subscription, TraceId, events,
-};
+use o11y_core::{EventBus, FlushError, Observability, Sink, TraceId, events};
 
+use self::hearing::Hearing;
 #[cfg(feature = "otel")]
 use crate::otel::AsyncSpanProcessor;
 use crate::{
@@ -23,6 +21,8 @@ use crate::{
     flush::Flush,
     stats::Stats,
 };
+
+mod hearing;
 
 /// Telemetry while it is on, or the reason why it is off.
 ///
@@ -62,14 +62,11 @@ enum State {
 
 struct On {
     exporter: Arc<Exporter>,
-    /// Hear scores for as long as the guard lives, so that late ones are counted; one for each bus.
-    scores: Mutex<Vec<Subscription>>,
+    hearing: Hearing,
     api: Api,
     warning: Option<String>,
     shutdown_timeout: Duration,
     drop_grace: Duration,
-    /// The one that made this.
-    process: u32,
     #[cfg(feature = "otel")]
     resource: crate::encode::Resource,
     #[cfg(feature = "metrics")]
@@ -99,7 +96,7 @@ impl Telemetry {
     /// Records the process from now on.
     pub(crate) fn enabled(self) -> Self {
         if let Some(on) = self.on() {
-            on.hear(events());
+            on.hearing.hear(&on.exporter, events());
             Observability::enable(on.exporter.clone());
         }
         self
@@ -136,7 +133,7 @@ impl Telemetry {
         let Some(on) = self.on() else {
             return o11y_core::Telemetry::events_only(bus.clone());
         };
-        on.hear(bus);
+        on.hearing.hear(&on.exporter, bus);
         o11y_core::Telemetry::scoped(on.exporter.clone(), bus.clone())
     }
 
@@ -145,7 +142,7 @@ impl Telemetry {
     #[must_use]
     pub fn sink(&self) -> Option<Arc<dyn Sink>> {
         let on = self.on()?;
-        on.hear(events());
+        on.hearing.hear(&on.exporter, events());
         Some(on.exporter.clone())
     }
 
@@ -163,12 +160,11 @@ impl Telemetry {
         Ok(Self {
             state: State::On(Box::new(On {
                 exporter,
-                scores: Mutex::default(),
+                hearing: Hearing::new(),
                 api: Api::new(config),
                 warning,
                 shutdown_timeout: config.shutdown_timeout,
                 drop_grace: config.drop_grace,
-                process: std::process::id(),
                 #[cfg(feature = "otel")]
                 resource: config.resource.clone(),
                 #[cfg(feature = "metrics")]
@@ -358,48 +354,6 @@ impl Telemetry {
             State::Off(_) => None,
         }
     }
-}
-
-impl On {
-    /// Hears the scores of that bus from now on, if it does not yet.
-    fn hear(&self, bus: &EventBus) {
-        let Some(mut scores) = self.scores() else {
-            return;
-        };
-        if !scores.iter().any(|known| known.is_on(bus)) {
-            scores.push(hear_scores(&self.exporter, bus));
-        }
-    }
-
-    /// None in a child whose parent forked while another thread was in here: nobody will ever open
-    /// that lock, and it is held for microseconds otherwise.
-    fn scores(&self) -> Option<MutexGuard<'_, Vec<Subscription>>> {
-        const PATIENCE: Duration = Duration::from_millis(100);
-        if self.process == std::process::id() {
-            return Some(self.scores.lock().unwrap_or_else(PoisonError::into_inner));
-        }
-        let start = Instant::now();
-        loop {
-            match self.scores.try_lock() {
-                Ok(scores) => return Some(scores),
-                Err(TryLockError::Poisoned(scores)) => return Some(scores.into_inner()),
-                Err(TryLockError::WouldBlock) if start.elapsed() > PATIENCE => return None,
-                Err(TryLockError::WouldBlock) => thread::yield_now(),
-            }
-        }
-    }
-}
-
-/// Has the exporter hear the scores that are given where spans go to it: one that was replaced gets
-/// no spans any more, and then no scores either.
-fn hear_scores(exporter: &Arc<Exporter>, bus: &EventBus) -> Subscription {
-    let exporter = Arc::clone(exporter);
-    let sink: Arc<dyn Sink> = exporter.clone();
-    bus.subscribe(Score::EVENT, move |event: &Event| {
-        if Observability::is_in_use(&sink) {
-            exporter.on_score(event);
-        }
-    })
 }
 
 impl Drop for Telemetry {
