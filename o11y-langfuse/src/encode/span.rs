@@ -194,15 +194,20 @@ impl Pen<'_, '_, '_> {
 
     /// Under a first-level key of the metadata, through the mask.
     fn metadata(&mut self, key: &str, value: ValueRef<'_>) {
-        let masked = self.redactor.change(key, value);
-        self.put_metadata(
-            name_of(key),
-            masked.as_deref().map_or(value, ValueRef::Text),
-        );
+        let name = name_of(key);
+        match (self.redactor.change(key, value), value) {
+            (Some(masked), _) => self.put_metadata(name, ValueRef::Text(&masked)),
+            (None, ValueRef::Text(text)) => {
+                self.attributes
+                    .text_prefixed(METADATA, name, &within_limit(text));
+            }
+            (None, value) => self.attributes.put_prefixed(METADATA, name, value),
+        }
     }
 
-    /// What has been through the mask, and is not too large.
-    #[inline]
+    /// The same of what has been through the mask. Apart, so that the common case is compiled into
+    /// its only caller.
+    #[cold]
     fn put_metadata(&mut self, name: &str, value: ValueRef<'_>) {
         match value {
             ValueRef::Text(text) => {
