@@ -148,13 +148,23 @@ impl Attributes {
 
     /// The hot path: a look at the keys, and one write. It calls nothing, and so saves no registers;
     /// what may need more than that is left to the search.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "so the bit is known wherever the key is"
+    )]
+    #[inline(always)]
     pub(crate) fn put(&mut self, key: &'static str, value: Value) {
+        // Where the key is known to the compiler, so is its bit.
+        self.put_known(key, bit(key), value);
+    }
+
+    #[inline]
+    fn put_known(&mut self, key: &'static str, bit: u64, value: Value) {
         if value.is_null() {
             return;
         }
         if self.more.is_some() {
-            return self.put_more(key, value);
+            return self.put_more(key, bit, value);
         }
         for slot in &mut self.inline {
             match slot {
@@ -170,8 +180,8 @@ impl Attributes {
 
     /// The same once there is a block: a key that no bit stands for is new, and mostly there is a
     /// place for it.
-    fn put_more(&mut self, key: &'static str, value: Value) {
-        let bit = bit(key);
+    #[inline]
+    fn put_more(&mut self, key: &'static str, bit: u64, value: Value) {
         if let Some(block) = &mut self.more
             && block.keys & bit == 0
             && let Some(slot @ None) = block.slots.get_mut(block.filled as usize)
@@ -297,6 +307,13 @@ impl Attributes {
             return 0; // most spans
         }
         self.sum_heap_bytes()
+    }
+
+    /// Whether it holds nothing outside of itself, asked of a list that may be nearly empty.
+    #[inline]
+    pub(crate) fn is_light(&self) -> bool {
+        let mut filled = self.inline.iter().take_while(|slot| slot.is_some());
+        self.more.is_none() && !filled.any(is_heavy)
     }
 
     fn sum_heap_bytes(&self) -> usize {

@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     fmt::{self, Display},
     marker::PhantomData,
+    mem::ManuallyDrop,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::Arc,
 };
@@ -171,6 +172,9 @@ impl Context {
     /// ```
     pub fn with_span<R>(spec: impl IntoSpanSpec, f: impl FnOnce(&mut Span) -> R) -> R {
         if !Observability::is_enabled() {
+            if spec.is_light() {
+                _ = ManuallyDrop::new(spec); // dropping would ask each of its parts
+            }
             return f(&mut Span::off());
         }
         let mut frame = Frame::new(spec);
@@ -191,6 +195,9 @@ impl Context {
         f: impl FnOnce(&mut Span) -> Result<T, E>,
     ) -> Result<T, E> {
         if !Observability::is_enabled() {
+            if spec.is_light() {
+                _ = ManuallyDrop::new(spec); // dropping would ask each of its parts
+            }
             return f(&mut Span::off());
         }
         let mut frame = Frame::new(spec);

@@ -247,6 +247,12 @@ impl Record {
         }
     }
 
+    /// Whether it holds nothing outside of itself, so that there is nothing to free.
+    #[inline]
+    pub(crate) fn is_light(&self) -> bool {
+        !self.name.is_heap_allocated() & self.attributes.is_light() & self.scope.is_none()
+    }
+
     /// The bytes that it holds outside of itself (text, spilled attributes): what a queue bounds.
     #[must_use]
     #[inline]
@@ -292,11 +298,39 @@ impl fmt::Debug for Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attributes;
 
     #[test]
     fn a_record_and_the_place_for_one_take_at_most_256_bytes() {
         assert!(size_of::<Record>() <= 256, "{}", size_of::<Record>());
         assert_eq!(size_of::<Option<Record>>(), size_of::<Record>());
+    }
+
+    #[test]
+    fn a_record_is_light_only_if_there_is_nothing_to_free() {
+        let named = |name: &str| Record::new(CompactString::new(name));
+        let light = |attributes: Attributes| {
+            Record {
+                attributes,
+                ..named("answer")
+            }
+            .is_light()
+        };
+        let shared = Arc::<str>::from("a text");
+
+        assert!(light(attributes! {}));
+        assert!(light(
+            attributes! { "a" => "short", "b" => 1, "c" => true, "d" => 0.5 }
+        ));
+        assert!(!light(attributes! { "a" => 1, "b" => "x".repeat(100) }));
+        assert!(!light(attributes! { "a" => 1, "b" => shared }));
+        assert!(!light(
+            attributes! { String::from("made at run time") => 1 }
+        ));
+        assert!(!light(
+            attributes! { "a" => 1, "b" => 2, "c" => 3, "d" => 4, "e" => 5 }
+        ));
+        assert!(!named(&"x".repeat(100)).is_light());
     }
 
     #[test]

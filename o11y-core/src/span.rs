@@ -118,10 +118,21 @@ pub trait IntoSpanSpec: sealed::Sealed {
 
 mod sealed {
     #[expect(unnameable_types, reason = "sealed: only we implement it")]
-    pub trait Sealed {}
+    pub trait Sealed {
+        /// Whether it is known to hold nothing that would have to be freed.
+        #[inline]
+        fn is_light(&self) -> bool {
+            false
+        }
+    }
     impl Sealed for &'static str {}
     impl Sealed for String {}
-    impl Sealed for super::SpanSpec {}
+    impl Sealed for super::SpanSpec {
+        #[inline]
+        fn is_light(&self) -> bool {
+            self.record.is_light()
+        }
+    }
     impl<F: FnOnce() -> super::SpanSpec> Sealed for F {}
 }
 
