@@ -4,7 +4,10 @@ use std::{borrow::Cow, fmt, iter};
 
 use compact_str::CompactString;
 
+use self::filled::Filled;
 use crate::{limit, value::Value};
+
+mod filled;
 
 /// Attributes that lie inside a record; most spans have no more.
 const INLINE: usize = 4;
@@ -96,9 +99,7 @@ impl Attributes {
 
     /// The keys and values, in the order in which they were first set.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.slots()
-            .map_while(Option::as_ref)
-            .map(Attribute::as_pair)
+        Filled::of(self).map(Attribute::as_pair)
     }
 
     /// How many there are.
@@ -268,13 +269,6 @@ impl Attributes {
         if let Some(more) = &mut self.more {
             more.left_out = more.left_out.saturating_add(1);
         }
-    }
-
-    fn slots(&self) -> impl Iterator<Item = &Option<Attribute>> {
-        let more = iter::successors(self.more.as_deref(), |block| block.next.as_deref());
-        self.inline
-            .iter()
-            .chain(more.flat_map(|block| &block.slots))
     }
 
     /// Puts all of `late` over what is there.

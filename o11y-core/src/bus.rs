@@ -10,7 +10,7 @@ use std::{
     panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind},
     sync::{
         Arc, LazyLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU8, AtomicU64, Ordering},
     },
 };
 
@@ -62,6 +62,9 @@ pub struct EventBus {
 #[derive(Default)]
 struct Shared {
     directory: ArcSwap<Directory>,
+    /// Which events of model calls anybody ever heard: in most programs none, which spares every call
+    /// the look at the directory.
+    calls_ever_heard: AtomicU8,
     /// Counts the ids given out.
     last_id: AtomicU64,
     ignored_vetoes: AtomicU64,
@@ -162,9 +165,14 @@ impl EventBus {
     {
         let id = SubscriptionId(self.shared.last_id.fetch_add(1, Ordering::Relaxed) + 1); // a counter
         let pattern = pattern.into();
+        let calls_heard = CallsHeard::by(&pattern);
+        // Before anybody hears: whoever knows of the subscription knows of this, too.
+        self.shared
+            .calls_ever_heard
+            .fetch_or(calls_heard.bits(), Ordering::Relaxed);
         let subscriber = Arc::new(Subscriber {
             id,
-            calls_heard: CallsHeard::by(&pattern),
+            calls_heard,
             pattern,
             handler: Box::new(move |event| handler(event).into_veto()),
             panics: AtomicU64::new(0),
@@ -232,6 +240,9 @@ impl EventBus {
 
     /// Which events of model calls anybody hears.
     pub(crate) fn calls_heard(&self) -> CallsHeard {
+        if self.shared.calls_ever_heard.load(Ordering::Relaxed) == 0 {
+            return CallsHeard::default();
+        }
         self.shared.directory.load().calls_heard
     }
 

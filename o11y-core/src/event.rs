@@ -59,6 +59,15 @@ impl Event {
         event
     }
 
+    /// The same of an event of ours that is no observation. [`unrecorded`](Self::unrecorded) would
+    /// move it once.
+    #[inline]
+    pub(crate) fn for_subscribers(name: &'static str, attributes: Attributes) -> Self {
+        let mut event = Self::new(name, attributes);
+        event.recorded = false;
+        event
+    }
+
     fn stand_here(&mut self) {
         current::with(|current| {
             let context = &current.context;

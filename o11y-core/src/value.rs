@@ -1,6 +1,6 @@
 //! A value of an attribute, and the conversions into it from every natural Rust type.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{borrow::Cow, fmt, mem, sync::Arc};
 
 use compact_str::{CompactString, ToCompactString as _};
 use serde::Serialize;
@@ -197,6 +197,12 @@ impl Value {
     /// Nothing, which is not kept.
     pub(crate) const fn null() -> Self {
         Self(Repr::Null)
+    }
+
+    /// Moves it out; nothing stays.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Self {
+        mem::replace(self, Self::null())
     }
 
     /// Text for a float that JSON and OTLP have no number for.

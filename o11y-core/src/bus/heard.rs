@@ -58,6 +58,10 @@ impl CallsHeard {
         self.0 != 0
     }
 
+    pub(super) const fn bits(self) -> u8 {
+        self.0
+    }
+
     pub(crate) const fn has(self, event: CallEvent) -> bool {
         self.0 & event.bit() != 0
     }

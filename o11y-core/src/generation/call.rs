@@ -126,7 +126,7 @@ impl<'a> Call<'a> {
         let heard = calls_heard_here();
         if heard.has(CallEvent::Request) {
             let attributes = self.take_attributes();
-            let request = Event::new(CallEvent::Request.name(), attributes).unrecorded();
+            let request = Event::for_subscribers(CallEvent::Request.name(), attributes);
             let answer = request.ask();
             self.told = Told::Request(request.into_attributes());
             if let Err(vetoed) = answer {
@@ -386,13 +386,13 @@ impl<'a> Call<'a> {
 
     /// What every event of the call says, moved: it is told at the request and at the end.
     fn take_attributes(&mut self) -> Attributes {
-        match mem::replace(&mut self.told, Told::Request(Attributes::new())) {
+        match &mut self.told {
             Told::Nothing(asked) => {
-                let mut attributes = asked.into_attributes();
+                let mut attributes = asked.take_attributes();
                 attributes.put(key::CALL_ID, self.id.hex(&mut [0; 16]).into());
                 attributes
             }
-            Told::Request(attributes) => attributes,
+            Told::Request(attributes) => mem::take(attributes),
         }
     }
 

@@ -135,5 +135,5 @@ fn mirror_of(call: Attributes, usage: &Usage) -> Attributes {
 
 /// Events of a call never become observations: its span already is one.
 fn emit(event: CallEvent, attributes: Attributes) {
-    Event::new(event.name(), attributes).unrecorded().tell();
+    Event::for_subscribers(event.name(), attributes).tell();
 }

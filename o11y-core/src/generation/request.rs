@@ -182,14 +182,14 @@ impl Generation {
 }
 
 impl Asked {
-    /// The attributes that the events of this call begin with.
-    pub(super) fn into_attributes(self) -> Attributes {
+    /// The attributes that the events of this call begin with, moved out.
+    pub(super) fn take_attributes(&mut self) -> Attributes {
         let mut attributes = Attributes::new();
-        attributes.put(key::PROVIDER_NAME, self.provider);
-        attributes.put(key::REQUEST_MODEL, self.model);
-        attributes.put(key::OPERATION_NAME, self.operation);
+        attributes.put(key::PROVIDER_NAME, self.provider.take());
+        attributes.put(key::REQUEST_MODEL, self.model.take());
+        attributes.put(key::OPERATION_NAME, self.operation.take());
         attributes.put(key::ESTIMATED_TOKENS, self.estimate.into());
-        attributes.put(key::ESTIMATED_USAGE, self.estimated_usage);
+        attributes.put(key::ESTIMATED_USAGE, self.estimated_usage.take());
         attributes.put(key::REQUEST_MAX_TOKENS, self.max_tokens.into());
         attributes
     }
