@@ -176,7 +176,7 @@ impl Attributes {
                 Some(_) => {}
             }
         }
-        self.put_first_of_more(key, value);
+        self.put_first_of_more(key, bit, value);
     }
 
     /// The same once there is a block: a key that no bit stands for is new, and mostly there is a
@@ -196,10 +196,12 @@ impl Attributes {
 
     /// The inline list is full and has no such key.
     #[inline(never)]
-    fn put_first_of_more(&mut self, key: &'static str, value: Value) {
+    fn put_first_of_more(&mut self, key: &'static str, bit: u64, value: Value) {
+        let keys = bit | bits(&self.inline);
         let block = self.more.insert(Box::default());
         fill(&mut block.slots[0], Attribute::new(key, value));
-        self.note(key);
+        block.keys = keys;
+        block.filled = 1;
     }
 
     #[inline(never)]
@@ -220,8 +222,7 @@ impl Attributes {
             return;
         };
         if block.filled == 0 {
-            let names = self.inline.iter().flatten().map(|one| one.as_pair().0);
-            block.keys = names.map(bit).fold(0, |keys, key| keys | key);
+            block.keys = bits(&self.inline);
         }
         block.keys |= bit(key);
         if (block.filled as usize) < BLOCK {
@@ -362,6 +363,12 @@ fn bit(key: &str) -> u64 {
     let byte = key.as_bytes().get(length.wrapping_sub(1 + length * 3 / 8));
     let byte = byte.copied().unwrap_or_default();
     1 << (((length * 7) ^ (usize::from(byte) * 11)) % 64)
+}
+
+/// The bits of all keys in there.
+fn bits(slots: &[Option<Attribute>]) -> u64 {
+    let names = slots.iter().flatten().map(|one| one.as_pair().0);
+    names.map(bit).fold(0, |keys, key| keys | key)
 }
 
 /// Puts an attribute where there is none; told so, the compiler need not look for an old one to drop.

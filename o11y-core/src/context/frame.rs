@@ -42,9 +42,13 @@ impl Frame {
     }
 
     /// Like [`new`](Self::new), with a span that records nothing when telemetry is off.
+    #[inline]
     pub(crate) fn prepare(spec: impl IntoSpanSpec) -> Self {
+        if Observability::is_enabled() {
+            return Self::new(spec);
+        }
         Self {
-            span: prepare(spec),
+            span: Span::off(),
             previous: None,
         }
     }
