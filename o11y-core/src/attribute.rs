@@ -147,18 +147,18 @@ impl Attributes {
         slots.flatten().map(Attribute::value_mut)
     }
 
-    /// The hot path: a look at the keys, and one write. It calls nothing, and so saves no registers;
-    /// what may need more than that is left to the search.
+    /// Sets a value under a static key. Where the key is known to the compiler, so is its bit.
     #[expect(
         clippy::inline_always,
         reason = "so the bit is known wherever the key is"
     )]
     #[inline(always)]
     pub(crate) fn put(&mut self, key: &'static str, value: Value) {
-        // Where the key is known to the compiler, so is its bit.
         self.put_known(key, bit(key), value);
     }
 
+    /// The hot path: a look at the keys, and one write. It calls little, and so saves few registers;
+    /// what may need more than that is left to the search.
     #[inline]
     fn put_known(&mut self, key: &'static str, bit: u64, value: Value) {
         if value.is_null() {
