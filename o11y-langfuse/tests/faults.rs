@@ -325,14 +325,16 @@ fn with_the_mirrored_values_a_burst_is_kept_and_sent_as_there() {
 #[test]
 fn content_is_bounded_by_bytes_as_well() {
     let rig = Rig::new(|builder| builder.queue_bytes(100_000));
+    rig.hold();
 
     for _ in 0..20 {
         Context::with_span(SpanSpec::new("large").input("x".repeat(20_000)), |_span| ());
     }
+    rig.receiver.release();
     rig.telemetry.flush(LONG).unwrap();
 
     let stats = rig.stats();
-    assert_eq!(stats.delivered, 5);
+    assert_eq!(stats.delivered, 1 + 5);
     assert_eq!(stats.lost.get(LossReason::QueueFull), 15);
 }
 
@@ -370,13 +372,15 @@ fn a_shutdown_cuts_a_stalled_request_at_its_deadline_and_counts_every_loss() {
         matches!(ended, Err(FlushError::Lost { lost: 40, .. })),
         "{ended:?}"
     );
-    assert!(took < timeout + Duration::from_millis(500), "{took:?}");
+    assert!(took < LONG / 4, "{took:?}"); // the request itself may take twice as long
     let stats = rig.stats();
     assert_eq!(stats.lost.get(LossReason::ShutdownDeadline), 40);
     assert_eq!((stats.waiting, stats.delivered), (0, 0));
-    // What comes of the request later changes nothing.
+    // What comes of the request later brings no span back.
     rig.receiver.release();
-    assert_eq!(rig.telemetry.stats(), stats);
+    let later = rig.telemetry.stats();
+    assert_eq!(later.lost, stats.lost);
+    assert_eq!((later.waiting, later.delivered), (0, 0));
 }
 
 #[test]
@@ -384,21 +388,18 @@ fn a_shutdown_does_not_wait_behind_a_backoff() {
     let rig = Rig::new(|builder| builder);
     let far = Fault::RetryAfter {
         status: 503,
-        after: "120".to_owned(),
+        after: "30".to_owned(),
     };
     rig.receiver.script([far]);
     make(5);
     let flushed = rig.telemetry.flush(Duration::from_millis(100));
     assert!(matches!(flushed, Err(FlushError::Timeout { .. })));
 
+    // Whether the backoff has begun already or is yet to begin: there would be time for all of it.
     let start = Instant::now();
-    rig.telemetry.shutdown(LONG).unwrap();
+    rig.telemetry.shutdown(3 * LONG).unwrap();
 
-    assert!(
-        start.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        start.elapsed()
-    );
+    assert!(start.elapsed() < LONG, "{:?}", start.elapsed());
     rig.assert_all_delivered(5);
 }
 
@@ -414,7 +415,7 @@ fn nobody_at_the_address_is_counted_within_the_deadline() {
         matches!(ended, Err(FlushError::Lost { lost: 5, .. })),
         "{ended:?}"
     );
-    assert!(start.elapsed() < Duration::from_secs(2));
+    assert!(start.elapsed() < LONG, "{:?}", start.elapsed());
     let stats = rig.telemetry.stats();
     assert!(stats.is_balanced(), "{stats}");
     assert_eq!(stats.lost.get(LossReason::ShutdownDeadline), 5);
@@ -456,7 +457,9 @@ fn while_the_server_is_away_the_figures_count_the_failures() {
     rig.receiver.always(Fault::Status(503));
 
     make(1);
-    let flushed = rig.telemetry.flush(Duration::from_millis(400));
+    let flushed = rig.telemetry.flush(Duration::ZERO);
+    // The first one's failure is noted before the second is sent.
+    assert!(rig.receiver.wait_for_requests(2, LONG));
     let stats = rig.telemetry.stats();
 
     assert!(flushed.is_err());

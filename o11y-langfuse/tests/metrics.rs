@@ -126,11 +126,7 @@ fn every_span_and_score_is_seen_where_it_is() {
     let collector = Collector::new();
     rig.telemetry.register_metrics(&collector.provider);
 
-    // A full queue wakes the worker: it is held by a request that is answered on release only.
-    rig.receiver.script([Fault::Stall]);
-    make(1);
-    rig.telemetry.flush(Duration::ZERO).unwrap_err();
-    assert!(rig.receiver.wait_for_requests(1, LONG));
+    rig.hold(); // a full queue would wake the worker
     make(7);
     assert_eq!(
         counts(&collector.collect()),
@@ -228,7 +224,10 @@ fn the_lag_is_the_time_from_the_end_of_the_oldest_span_to_its_sending() {
     rig.telemetry.flush(LONG).unwrap();
 
     let lag = rig.stats().lag.unwrap();
-    assert!(lag >= least && lag <= begin.elapsed(), "{least:?} {lag:?}");
+    let most = begin.elapsed();
+    // Measured by another clock, which may go a little slower or faster.
+    let (least, most) = (least.mul_f64(0.999), most.mul_f64(1.001));
+    assert!(lag >= least && lag <= most, "{least:?} {lag:?} {most:?}");
     make(1);
     rig.telemetry.flush(LONG).unwrap();
     let stats = rig.stats();
