@@ -98,7 +98,8 @@ fn every_answer_of_the_corpus_has_its_outcome() {
                     other => panic!("{other}"),
                 };
                 assert!(is_right, "{name}: {stats}");
-                assert!(start.elapsed() < LONG / 4, "{name}: {:?}", start.elapsed());
+                // A request that is held up takes its ten seconds.
+                assert!(start.elapsed() < LONG / 2, "{name}: {:?}", start.elapsed());
             });
         }
     });

@@ -19,8 +19,8 @@ const BATCH_SIZES: [u64; 3] = [1, 7, 20];
 /// More than anything here takes: reaching it is a failure, not a measurement.
 const LONG: Duration = Duration::from_secs(20);
 
-/// What a busy machine may add to any time.
-const SLACK: Duration = Duration::from_secs(1);
+/// What a busy machine may add to any time: half of what a request takes that nobody cuts.
+const SLACK: Duration = Duration::from_secs(5);
 
 /// Half of the first wait is chance.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -239,6 +239,7 @@ fn a_fault_while_the_end_is_waited_for_has_the_same_outcome() {
 fn a_fault_that_outlasts_the_end_costs_everything_under_its_reason_within_the_deadline() {
     for_each_case(|fault, single, batch| {
         let name = format!("{fault:?} for good, batches of {batch}");
+        let is_failure = fault == Fault::Status(500);
         let case = Case::begin(name, batch, |receiver| receiver.always(fault));
 
         let (delivered, lost, timeout) = match single {
@@ -251,20 +252,43 @@ fn a_fault_that_outlasts_the_end_costs_everything_under_its_reason_within_the_de
         let took = start.elapsed();
 
         let seen = case.seen();
+        // Before the end and during it there may have been time for the eight attempts at which a
+        // request is given up that the server fails on.
+        let given_up = case
+            .telemetry
+            .stats()
+            .lost
+            .get(LossReason::RetriesExhausted);
+        let expected = match SPANS - given_up {
+            SPANS => lost.clone(),
+            0 => format!("{SPANS} retries_exhausted"),
+            rest => format!("{rest} shutdown_deadline, {given_up} retries_exhausted"),
+        };
+        assert!(
+            given_up == 0 || is_failure && seen.retries >= 7,
+            "{}",
+            case.name
+        );
         assert_eq!(
             (seen.delivered, &seen.lost),
-            (delivered, &lost),
+            (delivered, &expected),
             "{}",
             case.name
         );
         assert_eq!(ended.is_ok(), lost == "none", "{}: {ended:?}", case.name);
         match single {
             Single::Harmless => assert_eq!(seen.arrived, SPANS, "{}", case.name),
-            // Every attempt was stored, that of a probe, too.
+            // Every attempt is stored, that of a probe, too, and the last perhaps after the end.
             Single::Twice => {
-                let requests = case.receiver.requests();
-                let sent = requests.iter().map(|request| request.observation_ids.len());
-                assert_eq!(seen.arrived, sent.sum::<usize>() as u64, "{}", case.name);
+                let sent = || {
+                    let requests = case.receiver.requests();
+                    let sent = requests.iter().map(|request| request.observation_ids.len());
+                    sent.sum::<usize>()
+                };
+                let is_stored = case.receiver.wait_for_observations(sent(), LONG);
+                assert!(is_stored, "{}", case.name);
+                let arrived = case.receiver.observation_count();
+                assert!(arrived <= sent(), "{}: {arrived}", case.name);
             }
             _ => assert_eq!(seen.arrived, 0, "{}", case.name),
         }
