@@ -310,6 +310,12 @@ impl Desk {
         self.running.lock().unwrap().is_some()
     }
 
+    /// Whether a second shutdown waits for the first.
+    #[cfg(test)]
+    pub(crate) fn is_end_waited_for(&self) -> bool {
+        self.ended.waits() > 0
+    }
+
     fn is_own_thread(&self) -> bool {
         self.shared.worker.get() == Some(&thread::current().id())
     }

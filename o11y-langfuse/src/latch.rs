@@ -9,6 +9,9 @@ use std::{
 pub(crate) struct Latch {
     happened: Mutex<bool>,
     changed: Condvar,
+    /// How many have begun to wait, ever.
+    #[cfg(test)]
+    waits: std::sync::atomic::AtomicUsize,
 }
 
 impl Latch {
@@ -20,6 +23,9 @@ impl Latch {
 
     /// Waits until it has happened; false if the deadline came first.
     pub(crate) fn wait(&self, deadline: Instant) -> bool {
+        #[cfg(test)]
+        self.waits
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let happened = self.happened.lock().unwrap_or_else(PoisonError::into_inner);
         let left = deadline.saturating_duration_since(Instant::now());
         let (happened, _) = self
@@ -27,6 +33,11 @@ impl Latch {
             .wait_timeout_while(happened, left, |happened| !*happened)
             .unwrap_or_else(PoisonError::into_inner);
         *happened
+    }
+
+    #[cfg(test)]
+    pub(crate) fn waits(&self) -> usize {
+        self.waits.load(std::sync::atomic::Ordering::Relaxed)
     }
 }
 

@@ -29,6 +29,16 @@ impl Cut for NoCut {
     fn cut(&self) {}
 }
 
+/// Cuts nothing, and takes until it is told to go on.
+#[derive(Debug)]
+struct SlowCut(Receiver<()>);
+
+impl Cut for SlowCut {
+    fn cut(&self) {
+        self.0.recv().unwrap();
+    }
+}
+
 impl Transport for Hanging {
     fn send(&mut self, _request: Request<'_>, _deadline: Instant) -> Reply {
         self.begun.send(()).unwrap();
@@ -58,21 +68,21 @@ fn push(exporter: &Exporter, count: usize) {
     }
 }
 
-fn over(transport: Hanging) -> Exporter {
+fn over(transport: Hanging, cut: impl Cut + 'static) -> Exporter {
     let config = config();
-    let desk = Desk::spawn_with(&config, transport, NoCut).unwrap();
+    let desk = Desk::spawn_with(&config, transport, cut).unwrap();
     Exporter::over(desk, &config)
 }
 
 /// An exporter that hangs in a request of five spans, until it is told to go on.
-fn hanging() -> (Exporter, Sender<()>) {
+fn hanging(cut: impl Cut + 'static) -> (Exporter, Sender<()>) {
     let (begun, has_begun) = unbounded();
     let (go_on, may_go_on) = unbounded();
     let transport = Hanging {
         begun,
         go_on: may_go_on,
     };
-    let exporter = over(transport);
+    let exporter = over(transport, cut);
     push(&exporter, 5);
     has_begun.recv().unwrap();
     (exporter, go_on)
@@ -80,7 +90,7 @@ fn hanging() -> (Exporter, Sender<()>) {
 
 #[test]
 fn what_a_call_that_cannot_be_cut_holds_up_is_lost_for_good() {
-    let (exporter, go_on) = hanging();
+    let (exporter, go_on) = hanging(NoCut);
     push(&exporter, 20);
 
     let start = SystemTime::now();
@@ -107,7 +117,7 @@ fn what_a_call_that_cannot_be_cut_holds_up_is_lost_for_good() {
 
 #[test]
 fn a_second_shutdown_keeps_its_own_deadline() {
-    let (exporter, go_on) = hanging();
+    let (exporter, go_on) = hanging(NoCut);
 
     thread::scope(|scope| {
         let patient = scope.spawn(|| exporter.shutdown(Duration::from_secs(20)));
@@ -128,16 +138,22 @@ fn a_second_shutdown_keeps_its_own_deadline() {
 
 #[test]
 fn whoever_waits_for_the_end_of_another_is_told_what_it_cost() {
-    let (exporter, _go_on) = hanging();
+    let (give_up, may_give_up) = unbounded();
+    let (exporter, _go_on) = hanging(SlowCut(may_give_up));
 
     thread::scope(|scope| {
-        let hasty = scope.spawn(|| exporter.shutdown(Duration::from_millis(200)));
+        let hasty = scope.spawn(|| exporter.shutdown(Duration::ZERO));
         while exporter.desk.is_running() {
             thread::yield_now();
         }
-        let patient = exporter.shutdown(Duration::from_secs(20));
+        let patient = scope.spawn(|| exporter.shutdown(Duration::from_secs(20)));
+        while !exporter.desk.is_end_waited_for() {
+            thread::yield_now();
+        }
+        give_up.send(()).unwrap();
 
-        for ended in [hasty.join().unwrap(), patient] {
+        for ended in [hasty, patient] {
+            let ended = ended.join().unwrap();
             assert!(
                 matches!(ended, Err(FlushError::Lost { lost: 5, .. })),
                 "{ended:?}"
@@ -157,7 +173,7 @@ fn threads_that_hand_over_during_the_end_lose_nothing_uncounted() {
             begun,
             go_on: may_go_on,
         };
-        let exporter = over(transport);
+        let exporter = over(transport, NoCut);
 
         thread::scope(|scope| {
             for _ in 0..4 {
