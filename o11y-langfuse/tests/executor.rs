@@ -243,7 +243,10 @@ fn starts_that_nobody_wants_are_neither_handed_over_nor_copied() {
 #[test]
 fn a_processor_that_fails_or_panics_breaks_no_other() {
     let memory = Memory::default();
-    let executor = immediate()
+    // Nothing is lost before the flush that is to tell of it.
+    let executor = Executor::builder()
+        .linger(LONG)
+        .batch_size(1_000)
         .processor(By(|_: &[Record]| Err(ProcessError::permanent("never"))))
         .processor(By(|_: &[Record]| resume_unwind(Box::new("a panic"))))
         .processor(Ends(memory.clone()))
