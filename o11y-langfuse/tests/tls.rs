@@ -6,7 +6,7 @@ use std::{
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use o11y_core::FlushError;
@@ -153,7 +153,11 @@ fn a_server_that_nobody_vouches_for_is_told_nothing_and_asked_again() {
     let rig = Rig::new(|builder| builder.host(&server.address).gzip(false));
 
     make(3);
-    let flushed = rig.telemetry.flush(Duration::from_millis(600));
+    let flushed = rig.telemetry.flush(Duration::ZERO);
+    let start = Instant::now();
+    while rig.telemetry.stats().requests == 0 && start.elapsed() < LONG {
+        thread::yield_now();
+    }
     let stats = rig.telemetry.stats();
     let ended = rig.telemetry.shutdown(Duration::from_millis(100));
 
