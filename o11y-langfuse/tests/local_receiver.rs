@@ -787,7 +787,7 @@ fn dropping_ends_stalled_and_idle_and_half_read_connections_promptly() {
     let began = Instant::now();
     drop(receiver);
 
-    assert!(began.elapsed() < Duration::from_secs(2));
+    assert!(began.elapsed() < SOON);
     for stream in [&mut stalled, &mut half_read, &mut idle] {
         // Whether as an end or as a reset, it is over.
         assert!(read_to_end(stream).unwrap_or_default().is_empty());
@@ -796,20 +796,17 @@ fn dropping_ends_stalled_and_idle_and_half_read_connections_promptly() {
 
 #[test]
 fn a_port_can_be_chosen_and_is_free_again_after_the_drop() {
-    let first = Receiver::start().unwrap();
-    let port: u16 = first
-        .base_url()
-        .rsplit(':')
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap();
+    let second = (0..10).find_map(|_| {
+        let first = Receiver::start().unwrap();
+        let port = first.base_url().rsplit(':').next().unwrap().parse();
+        let port: u16 = port.unwrap();
+        assert!(Receiver::builder().port(port).start().is_err());
+        drop(first);
+        // Somebody else may be given it in between, but not each time.
+        Receiver::builder().port(port).start().ok()
+    });
 
-    assert!(Receiver::builder().port(port).start().is_err());
-    drop(first);
-
-    let second = Receiver::builder().port(port).start().unwrap();
-    assert_eq!(status(&second, &one_span(), &[]), 200);
+    assert_eq!(status(&second.unwrap(), &one_span(), &[]), 200);
 }
 
 #[test]
