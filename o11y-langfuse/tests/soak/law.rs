@@ -8,8 +8,9 @@ use std::{
 
 use o11y_langfuse::{LossReason, Losses, Stats};
 
-/// What an exporter may take longer than it was told to, on a machine that has better to do.
-pub(crate) const SLACK: Duration = Duration::from_secs(1);
+/// What an exporter may take longer than it was told to, on a machine that has better to do: less
+/// than a request that nobody cuts.
+pub(crate) const SLACK: Duration = Duration::from_secs(5);
 
 /// Lets a reader look at a moment at which no thread is just handing over. The worker, flushes and
 /// the end go on.

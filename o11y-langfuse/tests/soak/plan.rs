@@ -14,7 +14,7 @@ use crate::chance::Chance;
 const SCRIPT: usize = 3_000;
 
 /// A request time so long that only a server that stalls exceeds it, however busy the machine is.
-pub(crate) const PATIENT: Duration = Duration::from_secs(4);
+pub(crate) const PATIENT: Duration = Duration::from_secs(12);
 
 /// Longer than any request may take.
 const FOR_EVER: Duration = Duration::from_secs(3_600);
