@@ -348,8 +348,12 @@ fn eight_threads_cross_each_line_once_and_never_pass_the_limit() {
         }
     });
 
+    // Whoever was refused while others held something may have left a little.
+    while let Ok(call) = budget.reserve(bounded(7)) {
+        call.settle(Usage::new().output(7), None);
+    }
     assert!(budget.spent().tokens <= 10_000);
-    assert!(budget.spent().tokens > 9_990);
+    assert!(budget.spent().tokens > 10_000 - 7);
     assert_eq!(budget.reserved(), process.reserved());
     assert_eq!(budget.reserved().tokens, 0);
     assert_eq!(heard.counts(), (1, 1));

@@ -21,7 +21,7 @@ use o11y_core::{
 use o11y_events::{BaseSubscriber as _, JsonLines, JsonLinesError};
 use serde_json::Value;
 
-/// A directory of its own, removed at the end.
+/// An empty directory of its own, removed at the end.
 struct Place(PathBuf);
 
 impl Place {
@@ -29,6 +29,8 @@ impl Place {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("o11y-jsonl-{}-{number}", process::id()));
+        // What a process of the same number may have left that was killed.
+        let _nothing = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).unwrap();
         Self(path)
     }
