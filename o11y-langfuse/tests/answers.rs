@@ -21,8 +21,9 @@ const LONG: Duration = Duration::from_secs(20);
 
 const HEALTHY: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
 
-/// What becomes of a span whose first request is answered so, and any later one well.
-fn outcome(first: &[u8]) -> Stats {
+/// What becomes of a span whose first request is answered so, and any later one well; and how many
+/// were answered.
+fn outcome(first: &[u8]) -> (Stats, u64) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let host = format!("http://{}", listener.local_addr().unwrap());
     let telemetry = Langfuse::builder()
@@ -34,20 +35,23 @@ fn outcome(first: &[u8]) -> Stats {
         .unwrap();
     let scope = telemetry.scope(&EventBus::new());
 
-    thread::scope(|threads| {
+    let answered = thread::scope(|threads| {
         let serving = threads.spawn(|| {
-            answer(&listener, first);
-            while answer(&listener, HEALTHY) {}
+            let mut answered = u64::from(answer(&listener, first));
+            while answer(&listener, HEALTHY) {
+                answered += 1;
+            }
+            answered
         });
         scope.run(|| Context::with_span("span", |_span| ()));
         // A loss is the outcome of some.
         let _flushed = telemetry.flush(LONG);
         TcpStream::connect(listener.local_addr().unwrap()).unwrap(); // says nothing: the end
-        serving.join().unwrap();
+        serving.join().unwrap()
     });
     let stats = telemetry.stats();
     assert!(stats.is_balanced() && stats.waiting == 0, "{stats}");
-    stats
+    (stats, answered)
 }
 
 /// Reads one request and answers it, on a connection of its own; false if there is none.
@@ -87,12 +91,13 @@ fn every_answer_of_the_corpus_has_its_outcome() {
             threads.spawn(move || {
                 let name = file.file_name().into_string().unwrap();
                 let start = Instant::now();
-                let stats = outcome(&fs::read(file.path()).unwrap());
+                let (stats, answered) = outcome(&fs::read(file.path()).unwrap());
 
                 let lost = |reason| stats.lost.get(reason) == 1 && stats.requests == 1;
                 let is_right = match name.split_once('-').unwrap().0 {
                     "delivered" => stats.delivered == 1 && stats.requests == 1,
-                    "again" => stats.delivered == 1 && stats.requests == 2,
+                    // One more may have gone to a connection that was just being closed.
+                    "again" => stats.delivered == 1 && answered == 2,
                     "rejected" => lost(LossReason::Rejected),
                     "unauthorized" => lost(LossReason::Unauthorized),
                     other => panic!("{other}"),

@@ -372,7 +372,7 @@ fn a_shutdown_cuts_a_stalled_request_at_its_deadline_and_counts_every_loss() {
         matches!(ended, Err(FlushError::Lost { lost: 40, .. })),
         "{ended:?}"
     );
-    assert!(took < LONG / 4, "{took:?}"); // the request itself may take twice as long
+    assert!(took < LONG / 2, "{took:?}"); // the request itself may take twice as long
     let stats = rig.stats();
     assert_eq!(stats.lost.get(LossReason::ShutdownDeadline), 40);
     assert_eq!((stats.waiting, stats.delivered), (0, 0));

@@ -55,6 +55,7 @@ pub(crate) fn builder(receiver: &Receiver) -> LangfuseBuilder {
         .host(receiver.base_url())
         .batch_size(100_000)
         .export_interval(Duration::ZERO)
+        .timeout(LONG)
         .shutdown_timeout(LONG)
 }
 

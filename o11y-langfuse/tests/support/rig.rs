@@ -37,7 +37,8 @@ impl Rig {
             .secret_key(receiver.secret_key())
             .host(receiver.base_url())
             .batch_size(100_000)
-            .export_interval(Duration::ZERO);
+            .export_interval(Duration::ZERO)
+            .timeout(LONG); // a request that the receiver holds is not sent again meanwhile
         let telemetry = configure(builder).spawn().unwrap();
         Self {
             telemetry,
