@@ -499,12 +499,15 @@ fn ids() -> impl Strategy<Value = TraceParent> {
 }
 
 prop_compose! {
-    /// Attributes that can travel: no text is empty, and no tag has a comma or blanks around it.
+    /// Attributes that can travel: no text is empty, no tag has a comma or blanks around it, and no
+    /// metadata is JSON for a text, which would arrive as that text.
     fn attributes()(
         [user, session, name] in prop::array::uniform3(prop::option::of(".{1,200}")),
         environment in prop::option::of("[a-k0-9_-]{1,40}"),
         tags in prop::collection::vec("[^,\\s\\[\\]]{1,20}", 0..4),
-        metadata in prop::collection::vec((".{1,20}", ".{1,50}"), 0..4),
+        metadata in prop::collection::vec((".{1,20}", ".{1,50}".prop_filter(
+            "JSON for a text", |value| serde_json::from_str::<String>(value).is_err(),
+        )), 0..4),
     ) -> TraceAttributes {
         let mut attributes = TraceAttributes::new();
         if let Some(user) = user {
