@@ -22,7 +22,7 @@ use o11y_core::{
     Record, TracingLayer, Usage, Value as Attribute, ValueRef, key, testing::Recording,
 };
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Mutex};
 use tracing::{Dispatch, Subscriber, instrument::WithSubscriber as _};
 use tracing_subscriber::{Layer, layer::SubscriberExt as _, registry};
 
@@ -120,6 +120,10 @@ struct Everything;
 
 impl<S: Subscriber> Layer<S> for Everything {}
 
+/// Programs of one test binary take turns: while one subscriber comes or goes, a span behind another
+/// may be judged by half of the process's one note of who wants it.
+static TURN: Mutex<()> = Mutex::const_new(());
+
 /// Records what `program` leaves behind a subscriber with our layer, alone.
 pub async fn recorded<F: Future>(recording: &Recording, program: F) -> F::Output {
     let subscriber = registry().with(TracingLayer::new().build());
@@ -139,6 +143,7 @@ async fn recorded_by<F: Future>(
     dispatch: Dispatch,
     program: F,
 ) -> F::Output {
+    let _alone = TURN.lock().await;
     recording.wrap(program).with_subscriber(dispatch).await
 }
 
