@@ -24,6 +24,7 @@ fn failure(chain: &[&'static str]) -> Option<Box<Failure>> {
 
 #[test]
 fn the_causes_of_an_error_are_told_and_kept() {
+    memory();
     for (chain, message, sources) in [
         (&["no menu"][..], "no menu", None),
         (
