@@ -38,16 +38,14 @@ impl Ballast {
 
 #[cfg(test)]
 mod tests {
-    use o11y_core::{SpanId, TraceId, attributes};
+    use o11y_core::Context;
 
     use super::*;
+    use crate::captured::captured;
 
     fn record(bytes: usize) -> Record {
-        let (trace, span) = (TraceId::random(), SpanId::random());
-        let attributes = attributes! { "text" => "x".repeat(bytes) };
-        Record::builder("answer", trace, span)
-            .attributes(attributes)
-            .build()
+        let text = "x".repeat(bytes);
+        captured(|| Context::with_span("answer", |span| span.set_output(text))).remove(0)
     }
 
     #[test]
