@@ -6,11 +6,15 @@ use std::{borrow::Cow, fmt};
 ///
 /// A name is made of segments with dots between them. In a pattern `*` stands for one whole
 /// segment or for a part of one, and `**` for any number of segments; `*` alone hears everything.
+/// Without a star a pattern is a name and hears that one alone: `llm` is not short for what begins
+/// so, and neither is `llm.`, whose last segment is empty.
 ///
 /// | pattern | hears | does not hear |
 /// |---|---|---|
+/// | `llm` | `llm` | `llm.generate`, `llm.`, `llms` |
+/// | `llm.` | `llm.` | `llm`, `llm.generate` |
 /// | `llm.generate` | `llm.generate` | `llm.generate.chunk` |
-/// | `llm.*` | `llm.generate`, `llm.error` | `llm`, `llm.generate.chunk` |
+/// | `llm.*` | `llm.generate`, `llm.error`, `llm.` | `llm`, `llm.generate.chunk` |
 /// | `llm.**` | `llm.generate`, `llm.generate.chunk` | `llm`, `llmx.generate` |
 /// | `*.complete` | `tool.complete` | `tool.call.complete` |
 /// | `react.*_complete` | `react.iteration_complete` | `react.complete` |
@@ -39,6 +43,10 @@ pub(crate) enum Shelf<'a> {
     Parent(&'a str),
     /// Hears every two-segment name with this after its dot.
     Last(&'a str),
+    /// Hears every name of several segments whose first is this.
+    Below(&'a str),
+    /// Hears every name whose last segment is this.
+    Ending(&'a str),
     /// Hears everything.
     All,
     /// Has to be compared.
@@ -74,37 +82,55 @@ impl Pattern {
             Some(parent) if !parent.contains('*') => return Shelf::Parent(parent),
             _ => {}
         }
-        match text.strip_prefix("*.") {
-            Some(last) if !last.contains(['*', '.']) => Shelf::Last(last),
-            _ => Shelf::Other,
+        let is_plain = |segment: &&str| !segment.contains(['*', '.']);
+        if let Some(last) = text.strip_prefix("*.").filter(is_plain) {
+            Shelf::Last(last)
+        } else if let Some(first) = text.strip_suffix(".**").filter(is_plain) {
+            Shelf::Below(first)
+        } else if let Some(last) = text.strip_prefix("**.").filter(is_plain) {
+            Shelf::Ending(last)
+        } else {
+            Shelf::Other
         }
     }
 }
 
-/// Compares segment by segment; on `**` it tries every number of segments, longest name first to
-/// run out. Patterns are written by the program's author, so their size is not bounded here.
+/// Compares segment by segment. When it gets stuck it goes back to the last `**` and lets that stand
+/// for one segment more; going back to an earlier one could find nothing else. So the work is
+/// bounded by the product of the lengths.
 fn segments_match(pattern: &str, name: &str) -> bool {
-    let (first, pattern_rest) = split(pattern);
-    if first == "**" {
-        let Some(pattern_rest) = pattern_rest else {
-            return true;
-        };
-        let mut rest = Some(name);
-        while let Some(tail) = rest {
-            if segments_match(pattern_rest, tail) {
-                return true;
+    let (mut pattern, mut name) = (Some(pattern), Some(name));
+    let mut last_stars = None;
+    loop {
+        match (pattern, name) {
+            (None, None) => return true,
+            (Some(wanted), Some(rest)) => {
+                let (first, others) = split(wanted);
+                if first == "**" {
+                    let Some(others) = others else {
+                        return true;
+                    };
+                    last_stars = Some((others, rest));
+                    pattern = Some(others);
+                    continue;
+                }
+                let (segment, name_rest) = split(rest);
+                if segment_matches(first.as_bytes(), segment.as_bytes()) {
+                    (pattern, name) = (others, name_rest);
+                    continue;
+                }
             }
-            rest = split(tail).1;
+            _ => {}
         }
-        return false;
+        let Some((others, tried)) = last_stars else {
+            return false;
+        };
+        let Some(next) = split(tried).1 else {
+            return false;
+        };
+        last_stars = Some((others, next));
+        (pattern, name) = (Some(others), Some(next));
     }
-    let (segment, name_rest) = split(name);
-    segment_matches(first.as_bytes(), segment.as_bytes())
-        && match (pattern_rest, name_rest) {
-            (None, None) => true,
-            (Some(pattern_rest), Some(name_rest)) => segments_match(pattern_rest, name_rest),
-            _ => false,
-        }
 }
 
 fn split(text: &str) -> (&str, Option<&str>) {
@@ -180,6 +206,9 @@ mod tests {
                 &["llm.generate"][..],
                 &["llm.generate.chunk", "llm"][..],
             ),
+            ("llm", &["llm"], &["llm.generate", "llm.", "llms", ""]),
+            ("llm.", &["llm."], &["llm", "llm.generate", "llm.."]),
+            ("", &[""], &["llm", "."]),
             (
                 "llm.*",
                 &["llm.generate", "llm.error", "llm."],
@@ -231,8 +260,51 @@ mod tests {
         assert_eq!(shelf("a.b.*"), r#"Parent("a.b")"#);
         assert_eq!(shelf("*.complete"), r#"Last("complete")"#);
         assert_eq!(shelf("*"), "All");
-        assert_eq!(shelf("llm.**"), "Other");
+        assert_eq!(shelf("llm.**"), r#"Below("llm")"#);
+        assert_eq!(shelf("**.complete"), r#"Ending("complete")"#);
+        assert_eq!(shelf("a.b.**"), "Other");
+        assert_eq!(shelf("**.a.**"), "Other");
         assert_eq!(shelf("*.a.b"), "Other");
+    }
+
+    /// The rules as they are said: every way to read the stars is tried.
+    fn in_some_way(pattern: &str, name: &str) -> bool {
+        let (first, rest) = split(pattern);
+        let tails = std::iter::successors(Some(name), |tail| split(tail).1);
+        match (first, rest) {
+            ("**", None) => true,
+            ("**", Some(rest)) => tails.into_iter().any(|tail| in_some_way(rest, tail)),
+            _ => {
+                let (segment, name_rest) = split(name);
+                in_a_segment(first, segment)
+                    && match (rest, name_rest) {
+                        (None, None) => true,
+                        (Some(rest), Some(tail)) => in_some_way(rest, tail),
+                        _ => false,
+                    }
+            }
+        }
+    }
+
+    fn in_a_segment(pattern: &str, segment: &str) -> bool {
+        match pattern.split_at_checked(1) {
+            None => segment.is_empty(),
+            Some(("*", rest)) => {
+                (0..=segment.len()).any(|length| in_a_segment(rest, &segment[length..]))
+            }
+            Some((letter, rest)) => segment
+                .strip_prefix(letter)
+                .is_some_and(|tail| in_a_segment(rest, tail)),
+        }
+    }
+
+    #[test]
+    fn stars_that_find_nothing_in_a_long_name_are_soon_given_up() {
+        let pattern = Pattern::from("**.a.".repeat(30) + "b");
+        let name = "a.".repeat(3_000) + "c";
+
+        // In every way that there is this would take longer than anybody has.
+        assert!(!pattern.matches(&name));
     }
 
     proptest! {
@@ -249,6 +321,15 @@ mod tests {
             prop_assert!(Pattern::from(general.join(".")).matches(&name));
             let below = Pattern::from(format!("**.{name}"));
             prop_assert!(below.matches(&name));
+        }
+
+        #[test]
+        fn a_name_is_heard_exactly_if_there_is_a_way_to_read_the_pattern(
+            pattern in "[ab*]{0,3}(\\.([ab*]{0,2}|\\*\\*)){0,4}", name in "[ab]{0,2}(\\.[ab]{0,2}){0,5}",
+        ) {
+            let expected = pattern == "*" || in_some_way(&pattern, &name);
+
+            prop_assert_eq!(Pattern::from(pattern).matches(&name), expected);
         }
 
         #[test]

@@ -49,18 +49,36 @@ impl Index {
         self.places.get(key).map_or(&[], |places| places)
     }
 
+    fn find(&self, key: &str) -> &[u32] {
+        if self.may_have(key) {
+            self.get(key)
+        } else {
+            &[]
+        }
+    }
+
     const fn bit(key: &str) -> u64 {
         1 << (key.len() % 64)
     }
 }
 
-/// All subscribers, filed so that a name finds its own by three look-ups.
+/// Patterns that hear names of any number of segments.
+#[derive(Default)]
+struct Deep {
+    by_first: Index,
+    by_ending: Index,
+}
+
+/// All subscribers, filed so that a name finds its own by three look-ups, or by five if anybody
+/// hears names of any depth.
 #[derive(Default)]
 pub(super) struct Directory {
     all: Vec<Arc<Subscriber>>,
     exact: Index,
     by_parent: Index,
     by_last: Index,
+    /// Patterns with `**` at one end; apart, so that without them an event asks nothing of it.
+    deep: Option<Box<Deep>>,
     /// Patterns that hear everything, and those that have to be compared.
     rest: Vec<u32>,
     /// Which events of model calls anybody hears, which every call asks.
@@ -96,6 +114,8 @@ impl Directory {
                 Shelf::Exact(name) => (&mut directory.exact, name),
                 Shelf::Parent(parent) => (&mut directory.by_parent, parent),
                 Shelf::Last(last) => (&mut directory.by_last, last),
+                Shelf::Below(first) => (&mut directory.deep().by_first, first),
+                Shelf::Ending(last) => (&mut directory.deep().by_ending, last),
                 Shelf::All | Shelf::Other => {
                     directory.rest.push(place);
                     continue;
@@ -108,17 +128,34 @@ impl Directory {
     }
 
     /// Calls `visit` for everyone who hears `name`, in the order of subscription.
-    pub(super) fn for_each(&self, name: &str, mut visit: impl FnMut(&Subscriber)) {
+    pub(super) fn for_each(&self, name: &str, visit: impl FnMut(&Subscriber)) {
         if self.all.is_empty() {
             return;
         }
-        let mut filed = self.filed(name);
+        let [exact, parent, last] = self.filed(name);
+        match &self.deep {
+            None => self.merge(name, [exact, parent, last], visit),
+            Some(deep) => {
+                let [first, ending] = deep.filed(name);
+                self.merge(name, [exact, parent, last, first, ending], visit);
+            }
+        }
+    }
+
+    /// Visits the subscribers in these lists and those of the rest who hear `name`. A subscriber is
+    /// in one list, and all are in the order of subscription: the smallest first place is the next.
+    #[inline]
+    fn merge<const N: usize>(
+        &self,
+        name: &str,
+        mut filed: [&[u32]; N],
+        mut visit: impl FnMut(&Subscriber),
+    ) {
         if self.rest.is_empty() && filed.iter().all(|places| places.is_empty()) {
             return;
         }
         let hears = |place: &&u32| self.all[**place as usize].pattern.matches(name);
         let mut rest = self.rest.iter().filter(hears).peekable();
-        // All lists are in the order of subscription: the smallest first place is the next of all.
         loop {
             let firsts = filed.iter().filter_map(|places| places.first());
             let Some(place) = firsts.chain(rest.peek().copied()).min().copied() else {
@@ -132,6 +169,10 @@ impl Directory {
             }
             rest.next_if(|next| **next == place);
         }
+    }
+
+    fn deep(&mut self) -> &mut Deep {
+        self.deep.get_or_insert_default()
     }
 
     /// The lists that hold only subscribers who hear `name`.
@@ -153,5 +194,16 @@ impl Directory {
             filed[2] = self.by_last.get(last);
         }
         filed
+    }
+}
+
+impl Deep {
+    /// The lists that hold only subscribers who hear `name`.
+    fn filed(&self, name: &str) -> [&[u32]; 2] {
+        let below = name
+            .split_once('.')
+            .map_or(&[][..], |(first, _)| self.by_first.find(first));
+        let last = name.rsplit_once('.').map_or(name, |(_, last)| last);
+        [below, self.by_ending.find(last)]
     }
 }

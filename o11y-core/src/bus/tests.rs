@@ -8,6 +8,8 @@ use std::{
     },
 };
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::attributes;
 
@@ -219,5 +221,30 @@ fn which_events_of_calls_are_heard_goes_by_the_patterns_and_not_by_their_number(
         assert_eq!(heard.any(), !expected.is_empty());
         drop(subscription);
         assert!(!bus.calls_heard().any());
+    }
+}
+
+proptest! {
+    #[test]
+    fn whoever_is_filed_hears_what_the_pattern_matches_in_the_order_of_subscription(
+        patterns in prop::collection::vec("(\\*|\\*\\*|[ab]{1,2}|[ab]?\\*)(\\.(\\*|\\*\\*|[ab]{0,2})){0,3}", 0..12),
+        names in prop::collection::vec("[ab]{0,2}(\\.[ab]{0,2}){0,3}", 1..8),
+    ) {
+        let bus = EventBus::new();
+        let log = Arc::<Mutex<Vec<String>>>::default();
+        for (place, pattern) in patterns.iter().enumerate() {
+            bus.subscribe(pattern.clone(), writing(&log, &place.to_string())).detach();
+        }
+
+        for name in names {
+            bus.event(name.clone(), attributes! {});
+
+            let expected: Vec<_> = (0..patterns.len())
+                .filter(|place| Pattern::from(patterns[*place].clone()).matches(&name))
+                .map(|place| format!("{place}:{name}"))
+                .collect();
+            let heard = std::mem::take(&mut *log.lock().unwrap());
+            prop_assert_eq!(heard, expected, "{}", name);
+        }
     }
 }
