@@ -155,6 +155,52 @@ fn calls_that_a_gateway_gives_the_same_place_are_told_apart_by_their_ids() {
 }
 
 #[test]
+fn mistral_whose_thoughts_come_as_parts_of_the_content() {
+    Golden {
+        chunks: include_str!("streams/mistral_thinking.ndjson"),
+        first: 1,
+        output: json!("A latte."),
+        usage: Some(Usage::new().input(13).output(90)),
+        model: Some("magistral-medium-2509"),
+        id: Some("cmpl-5b4c"),
+        finish_reasons: Some(r#"["stop"]"#),
+    }
+    .check();
+}
+
+#[test]
+fn mistral_whose_tool_calls_come_whole() {
+    let tools = [
+        ("D681PevKs", "steam", r#"{"milk": "oat"}"#),
+        ("b2Tq0XaZ1", "pull_shot", r#"{"shots": 2}"#),
+    ];
+    Golden {
+        chunks: include_str!("streams/mistral_tools.ndjson"),
+        first: 1,
+        output: message(None, &tools),
+        usage: Some(Usage::new().input(94).output(48)),
+        model: Some("mistral-small-latest"),
+        id: Some("cmpl-9d01"),
+        finish_reasons: Some(r#"["tool_calls"]"#),
+    }
+    .check();
+}
+
+#[test]
+fn deepseek_which_thinks_beside_the_content() {
+    Golden {
+        chunks: include_str!("streams/deepseek.ndjson"),
+        first: 1,
+        output: json!("A latte."),
+        usage: Some(Usage::new().input(16).cached(64).output(6).reasoning(39)),
+        model: Some("deepseek-reasoner"),
+        id: Some("1f633d8b"),
+        finish_reasons: Some(r#"["stop"]"#),
+    }
+    .check();
+}
+
+#[test]
 fn openai_responses() {
     let tools = [("call_shot", "pull_shot", r#"{"shots":2}"#)];
     Golden {

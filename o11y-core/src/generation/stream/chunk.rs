@@ -56,6 +56,9 @@ fn openai(choice: Node<'_>, said: &mut Said) {
                 said.text(index, text);
             }
         }
+        for part in delta.items_of(Field::Content) {
+            mistral(index, part, said);
+        }
         if let Some(text) = delta.text_of(Field::Reasoning) {
             said.reasoning(text);
         }
@@ -65,6 +68,19 @@ fn openai(choice: Node<'_>, said: &mut Said) {
     }
     if let Some(reason) = choice.text_of(Field::FinishReason) {
         said.finish(index, reason);
+    }
+}
+
+/// A part of a content that is a list, as of Mistral's models that think.
+fn mistral(index: u64, part: Node<'_>, said: &mut Said) {
+    if let Some(text) = part.text_of(Field::Text) {
+        said.text(index, text);
+    }
+    if let Some(text) = part.text_of(Field::Thinking) {
+        said.reasoning(text);
+    }
+    for thought in part.items_of(Field::Thinking) {
+        said.reasoning(thought.text_of(Field::Text).unwrap_or(""));
     }
 }
 
