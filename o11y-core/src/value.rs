@@ -31,10 +31,15 @@ pub(crate) use self::text::json_text;
 /// | `f32`, `f64` | number; NaN and infinities the text `NaN`, `inf`, `-inf` |
 /// | `Option<T>` | what `T` becomes; `None` leaves the attribute out |
 /// | `&T` where `T: Serialize` | numbers, `bool` and text as above, everything else JSON text |
+/// | empty lists and maps | the JSON text `[]`, `{}` |
+/// | `()`, unit structs, JSON's `null` | left out, as `None` |
+/// | bytes | a JSON list of numbers |
 ///
-/// In JSON text NaN and infinities are `null`, and integers keep all their digits. Text of more than
-/// 4 MiB and what is nested deeper than 128 is cut there, with a mark that says so; a value that
-/// cannot be serialised becomes `<value could not be serialised>`.
+/// In JSON text NaN and infinities are `null`, a `None` inside is `null` too, and integers keep all
+/// their digits. The exporter to Langfuse writes an integer beyond 2^53 - 1 as the text of its
+/// digits, because JavaScript, in which the server is written, would round it. JSON text of more
+/// than 4 MiB and what is nested deeper than 128 is cut there, with a mark that says so; a value
+/// that cannot be serialised becomes `<value could not be serialised>`.
 ///
 /// ```
 /// use o11y_core::{Value, ValueRef};

@@ -5,7 +5,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use proptest::prelude::*;
 use serde::{Serialize, Serializer, ser::Error as _};
+use serde_json::Value as Json;
 
 use super::*;
 
@@ -98,6 +100,31 @@ fn nothing_is_null() {
 }
 
 #[test]
+fn what_is_empty_is_said_and_what_is_missing_inside_is_null() {
+    #[derive(Serialize)]
+    struct Unit;
+
+    assert_eq!(text(&Vec::<u8>::new()), "[]");
+    assert_eq!(text(&BTreeMap::<u8, u8>::new()), "{}");
+    assert_eq!(text(""), "");
+    assert_eq!(text(&[Some(1), None]), "[1,null]");
+    assert_eq!(text(b"\x00\xff"), "[0,255]");
+    assert!(Value::from(&Unit).is_null());
+    assert!(Value::from(&serde_json::Value::Null).is_null());
+}
+
+#[test]
+fn numbers_inside_of_compounds_keep_their_digits_or_are_null() {
+    let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, 1e300];
+
+    assert_eq!(text(&odd), "[null,null,null,-0.0,1e+300]");
+    assert_eq!(text(&[f32::NAN]), "[null]");
+    assert_eq!(text(&[u64::MAX]), "[18446744073709551615]");
+    assert_eq!(text(&[i128::MIN]), format!("[{}]", i128::MIN));
+    assert_eq!(text(&[(1_u64 << 53) + 1]), "[9007199254740993]");
+}
+
+#[test]
 fn compounds_become_json_text_and_a_text_at_the_top_stays_unquoted() {
     let order = Order {
         drink: "latte",
@@ -147,4 +174,65 @@ fn debug_output_shows_no_content() {
     let shown = format!("{:?}", Value::from("my card number is 4711"));
 
     assert_eq!(shown, "Text(22 bytes)");
+}
+
+/// Any JSON, floats included, a few levels deep.
+fn any_json() -> impl Strategy<Value = Json> {
+    let leaf = prop_oneof![
+        Just(Json::Null),
+        any::<bool>().prop_map(Json::from),
+        any::<i64>().prop_map(Json::from),
+        any::<u64>().prop_map(Json::from),
+        any::<f64>().prop_map(Json::from),
+        "\\PC{0,20}".prop_map(Json::from),
+    ];
+    leaf.prop_recursive(4, 32, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Json::from),
+            prop::collection::btree_map("\\PC{0,9}", inner, 0..6)
+                .prop_map(|map| map.into_iter().collect()),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_json_reads_back_as_it_was(json in any_json()) {
+        let value = Value::from(&json);
+
+        match value.as_ref() {
+            ValueRef::Null => prop_assert_eq!(json, Json::Null),
+            ValueRef::Bool(yes) => prop_assert_eq!(json, Json::from(yes)),
+            ValueRef::Int(number) => prop_assert_eq!(json, Json::from(number)),
+            ValueRef::Float(number) => prop_assert_eq!(json, Json::from(number)),
+            ValueRef::Text(text) => match &json {
+                Json::String(said) => prop_assert_eq!(said, text),
+                Json::Number(large) => prop_assert_eq!(large.to_string(), text),
+                compound => prop_assert_eq!(text, compound.to_string()),
+            },
+            other => prop_assert!(false, "{:?}", other),
+        }
+    }
+
+    #[test]
+    fn a_number_is_the_same_by_value_and_by_reference(whole: i128, float: f64, small: f32) {
+        let same = |one: Value, other: Value| one.to_string() == other.to_string();
+
+        prop_assert!(same(whole.into(), (&whole).into()));
+        prop_assert!(same(float.into(), (&float).into()));
+        prop_assert!(same(small.into(), (&small).into()));
+    }
+
+    #[test]
+    fn what_is_cut_is_a_beginning_and_says_how_much_is_missing(text in "\\PC{0,80}", bytes in 0_usize..120) {
+        let mut value = Value::from(text.clone());
+
+        value.cut(bytes);
+
+        let cut = value.as_str().unwrap_or_default();
+        let (kept, mark) = cut.rsplit_once("…[cut: ").unwrap_or((cut, ""));
+        prop_assert!(text.starts_with(kept) && kept.len() <= bytes);
+        let missing = mark.strip_suffix(" bytes left out]").and_then(|count| count.parse().ok());
+        prop_assert_eq!(missing, Some(text.len() - kept.len()));
+    }
 }
