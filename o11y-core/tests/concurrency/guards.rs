@@ -1,6 +1,8 @@
 //! Guards of attached contexts that are dropped in the wrong order, too late, or never.
 
-use o11y_core::{Context, attributes, event};
+use std::sync::Arc;
+
+use o11y_core::{Context, ContextGuard, Ended, EventBus, Sink, Telemetry, attributes, event};
 
 use super::{memory, traced};
 
@@ -95,18 +97,19 @@ fn a_panic_drops_the_guards_it_passes_and_the_thread_stands_where_it_stood() {
 }
 
 #[test]
-fn spans_opened_when_the_threads_context_is_gone_are_recorded_each_by_itself() {
+fn in_destructors_of_thread_locals_the_context_is_what_it_was_everywhere_else() {
     struct Late;
     impl Drop for Late {
         fn drop(&mut self) {
-            Context::with_span("context is gone", |span| {
-                span.set_attribute("a", 1);
-                Context::annotate("b", 2);
-                Context::with_trace(o11y_core::TraceAttributes::new().user("gus"), || ());
-                event("nobody hears", attributes! {});
-                Context::with_span("context is gone, inside", |_span| ());
+            let here = Context::with_span("destroyed", |span| {
+                assert!(Context::annotate("b", 2));
+                let gus = o11y_core::TraceAttributes::new().user("gus");
+                Context::with_trace(gus, || Context::with_span("inside", |_span| ()));
+                event("said", attributes! {});
+                span.context()
             });
-            drop(Context::start_span("context is gone, by hand"));
+            here.run(|| drop(Context::start_span("by hand")));
+            drop(here.attach());
         }
     }
     thread_local!(static LATE: Late = const { Late });
@@ -114,20 +117,79 @@ fn spans_opened_when_the_threads_context_is_gone_are_recorded_each_by_itself() {
     memory();
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
-            // What was there first is destroyed last.
+            // What was there first is destroyed last: the thread has swept its context by then.
             LATE.with(|_late| ());
-            Context::with_span("context is there", |_span| ());
+            drop(Context::default().attach());
         });
         // The end of the scope would not wait for destructors.
         thread.join().unwrap();
     });
 
-    for name in [
-        "context is there",
-        "context is gone",
-        "context is gone, inside",
-        "context is gone, by hand",
-    ] {
-        assert_eq!(memory().count(name), 1, "{name}");
+    let trace = memory().trace_of("destroyed");
+    assert_eq!(
+        memory().tree(trace),
+        "span destroyed b=2\n  span inside\n  event said\n  span by hand\n"
+    );
+    memory().look(trace, "inside", |record| {
+        let said = record.trace_attributes();
+        assert_eq!(said.and_then(|said| said.get_user()), Some("gus"));
+    });
+}
+
+/// How many still hold a scope after the end of a thread that did `left` with the guard of it.
+fn held_after(left: impl FnOnce(ContextGuard) + Send) -> usize {
+    let witness = Arc::new(Silent);
+    let telemetry = Telemetry::scoped(witness.clone(), EventBus::new());
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            left(telemetry.attach());
+            assert!(Arc::strong_count(&witness) > 1);
+        });
+        thread.join().unwrap();
+    });
+    drop(telemetry);
+    Arc::strong_count(&witness) - 1
+}
+
+#[test]
+fn a_thread_that_ends_lets_go_of_the_context_whose_guard_was_never_dropped() {
+    assert_eq!(held_after(drop), 0);
+    assert_eq!(held_after(std::mem::forget), 0);
+    let put_back = |outer| {
+        let inner = Context::default().attach();
+        drop(outer);
+        drop(inner); // which puts the thread back into what ended before
+    };
+    assert_eq!(held_after(put_back), 0);
+}
+
+#[test]
+#[expect(clippy::mem_forget, reason = "what happens then is the question")]
+fn what_is_swept_away_with_a_thread_may_open_spans_while_it_is_dropped() {
+    struct Talkative;
+    impl Sink for Talkative {
+        fn on_end(&self, _ended: Ended<'_>) {}
     }
+    impl Drop for Talkative {
+        fn drop(&mut self) {
+            Context::with_span("swept", |_span| drop(Context::current().attach()));
+        }
+    }
+
+    memory();
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            let telemetry = Telemetry::scoped(Arc::new(Talkative), EventBus::new());
+            std::mem::forget(telemetry.attach());
+        });
+        thread.join().unwrap();
+    });
+
+    assert_eq!(memory().count("swept"), 1);
+}
+
+struct Silent;
+
+impl Sink for Silent {
+    fn on_end(&self, _ended: Ended<'_>) {}
 }

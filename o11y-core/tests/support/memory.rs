@@ -101,6 +101,16 @@ impl Memory {
             .count()
     }
 
+    /// The trace of the only span of that name.
+    #[track_caller]
+    pub(crate) fn trace_of(&self, name: &str) -> TraceId {
+        let records = self.records();
+        let mut found = records.iter().filter(|record| record.name() == name);
+        let record = found.next().unwrap_or_else(|| panic!("no span {name}"));
+        assert!(found.next().is_none(), "more than one span {name}");
+        record.trace_id()
+    }
+
     /// The trace as an indented tree of types and names, ` [ERROR]` behind what failed: siblings
     /// by name, because threads end in any order.
     pub(crate) fn outline(&self, trace: TraceId) -> String {
