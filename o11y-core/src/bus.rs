@@ -73,6 +73,14 @@ struct Shared {
 }
 
 /// The bus of the process.
+///
+/// ```
+/// use o11y_core::{Event, attributes, event, events};
+///
+/// let hearing = events().subscribe("order.*", |event: &Event| println!("{}", event.name()));
+/// event("order.placed", attributes! { "cups" => 2 }); // is heard
+/// drop(hearing);
+/// ```
 #[must_use]
 pub fn events() -> &'static EventBus {
     static EVENTS: LazyLock<EventBus> = LazyLock::new(EventBus::default);

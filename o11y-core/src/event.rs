@@ -171,6 +171,15 @@ impl Event {
 }
 
 /// A subscriber's refusal.
+///
+/// ```
+/// use o11y_core::{Event, EventBus, Veto, attributes};
+///
+/// let bus = EventBus::new();
+/// let _closing = bus.subscribe("order.request", |_event: &Event| Err(Veto::new("we are closing")));
+/// let vetoed = bus.try_event("order.request", attributes! {}).unwrap_err();
+/// assert_eq!(vetoed.reason().to_string(), "we are closing");
+/// ```
 #[derive(Clone)]
 pub struct Veto {
     cause: Arc<dyn Error + Send + Sync>,

@@ -76,6 +76,13 @@ pub struct Record {
 }
 
 /// How an operation ended, in OpenTelemetry's words.
+///
+/// ```
+/// use o11y_core::{Context, Status};
+///
+/// Context::with_span("brew", |span| span.set_status(Status::Error, "out of beans"));
+/// assert_eq!(Status::default(), Status::Unset);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Status {
     /// Nothing was said.

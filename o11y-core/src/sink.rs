@@ -80,6 +80,23 @@ pub trait Sink: Send + Sync + 'static {
 const TAKEN_ONCE: &str = "it is made around a record, and taking the record consumes it";
 
 /// A span that has just ended, lent to a sink where it lies.
+///
+/// ```
+/// use std::sync::Mutex;
+/// use o11y_core::{Ended, Record, Sink};
+///
+/// /// Keeps what is about coffee, and nothing long of it.
+/// struct Coffee(Mutex<Vec<Record>>);
+///
+/// impl Sink for Coffee {
+///     fn on_end(&self, mut ended: Ended<'_>) {
+///         if ended.record().name().starts_with("coffee.") {
+///             ended.cut(1_000, 10_000);
+///             self.0.lock().unwrap().push(ended.take());
+///         } // what is not taken is dropped when this returns
+///     }
+/// }
+/// ```
 pub struct Ended<'a> {
     slot: &'a mut Option<Record>,
 }

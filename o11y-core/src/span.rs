@@ -111,6 +111,17 @@ impl fmt::Debug for SpanSpec {
 
 /// What a span can be opened from: a name, a [`SpanSpec`], or a closure that makes one, which is
 /// called only when telemetry is on.
+///
+/// ```
+/// use o11y_core::{Context, IntoSpanSpec, SpanSpec};
+///
+/// fn twice(one: impl IntoSpanSpec, other: impl IntoSpanSpec) {
+///     Context::with_span(one, |_span| Context::with_span(other, |_span| ()));
+/// }
+///
+/// twice("brew", format!("cup {}", 7));
+/// twice(SpanSpec::new("brew").attribute("cups", 2), || SpanSpec::new("made if it is needed"));
+/// ```
 pub trait IntoSpanSpec: sealed::Sealed {
     /// Makes the description.
     fn into_span_spec(self) -> SpanSpec;

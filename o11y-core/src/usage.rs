@@ -31,6 +31,15 @@ pub struct Usage {
 
 /// The token counts of a provider whose input and output include their special classes, as
 /// OpenAI's do.
+///
+/// ```
+/// use o11y_core::{InclusiveUsage, Usage};
+///
+/// let stated = InclusiveUsage { input: 31, cached: 8, output: 9, reasoning: 7, ..Default::default() };
+/// let usage = Usage::from_inclusive(stated);
+/// assert_eq!((usage.get_input(), usage.get_cached()), (23, 8));
+/// assert_eq!((usage.get_output(), usage.get_reasoning()), (2, 7));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct InclusiveUsage {
     /// All input tokens.

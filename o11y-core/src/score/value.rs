@@ -5,6 +5,13 @@ use std::{fmt, str::FromStr};
 use compact_str::CompactString;
 
 /// What kind of value a score has. The text forms are the server's, upper case.
+///
+/// ```
+/// use o11y_core::{Score, ScoreDataType};
+///
+/// assert_eq!(Score::boolean("correct", true).data_type(), ScoreDataType::Boolean);
+/// assert_eq!("BOOLEAN".parse(), Ok(ScoreDataType::Boolean));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ScoreDataType {
@@ -66,6 +73,13 @@ impl FromStr for ScoreDataType {
 }
 
 /// A look at the value of a score.
+///
+/// ```
+/// use o11y_core::{Score, ScoreValue};
+///
+/// assert_eq!(Score::numeric("accuracy", 0.95).value(), ScoreValue::Number(0.95));
+/// assert_eq!(Score::categorical("mood", "grumpy").value(), ScoreValue::Text("grumpy"));
+/// ```
 #[derive(Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum ScoreValue<'a> {
