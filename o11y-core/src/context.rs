@@ -29,6 +29,8 @@ pub(crate) mod current;
 pub(crate) mod frame;
 pub(crate) mod future;
 pub(crate) mod scoping;
+#[cfg(feature = "stream")]
+mod stream;
 
 /// A point in a trace: the span that is open and what spans below it inherit.
 ///
@@ -362,7 +364,8 @@ impl Context {
         }
     }
 
-    /// Makes this the current point whenever `future` is polled.
+    /// Makes this the current point whenever `future` is polled. For a stream there is
+    /// `wrap_stream`, behind the feature `stream`.
     pub fn wrap<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
         let mut current = Current::at(self);
         async move {

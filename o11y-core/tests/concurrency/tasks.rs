@@ -2,7 +2,9 @@
 
 use std::{fmt::Write as _, pin::Pin, rc::Rc};
 
-use futures_util::{StreamExt as _, future, stream, stream::FuturesUnordered};
+use futures_util::{
+    FutureExt as _, Stream as _, StreamExt as _, future, stream, stream::FuturesUnordered,
+};
 use o11y_core::{Context, attributes, event};
 
 use super::{memory, traced, traced_async};
@@ -66,6 +68,62 @@ async fn a_stream_that_is_polled_elsewhere_stays_where_its_context_was_taken() {
     .await;
 
     assert_eq!(memory().tree_by_name(trace), jobs(4));
+}
+
+#[cfg(feature = "stream")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrapped_stream_is_polled_and_dropped_where_its_context_was_taken() {
+    /// Opens a span wherever it is dropped.
+    struct Closing;
+    impl Drop for Closing {
+        fn drop(&mut self) {
+            Context::with_span("closed", |_span| ());
+        }
+    }
+
+    let trace = traced_async(async || {
+        let closing = Closing;
+        let jobs = stream::iter(0..9).then(move |number| {
+            let _kept = &closing;
+            job(number)
+        });
+        let mut jobs = Box::pin(Context::current().wrap_stream(jobs));
+        assert_eq!(jobs.size_hint(), (9, Some(9)));
+        let reading = tokio::spawn(async move {
+            for number in 0..4 {
+                assert_eq!(jobs.next().await, Some(number));
+                assert_eq!(Context::current().span_id(), None);
+            }
+        });
+        reading.await.unwrap();
+    })
+    .await;
+
+    assert_eq!(
+        memory().tree_by_name(trace),
+        jobs(4).replacen("span root\n", "span root\n  span closed\n", 1)
+    );
+}
+
+#[cfg(feature = "stream")]
+#[tokio::test]
+async fn a_wrapped_stream_that_panics_leaves_the_thread_where_it_stood() {
+    let trace = traced_async(async || {
+        let here = Context::current().span_id();
+        let inner = Context::with_span("inner", |span| span.context());
+        let broken = stream::poll_fn(|_cx| -> std::task::Poll<Option<()>> {
+            std::panic::resume_unwind(Box::new("out of beans"))
+        });
+        let caught = std::panic::AssertUnwindSafe(inner.wrap_stream(broken).count())
+            .catch_unwind()
+            .await;
+
+        assert!(caught.is_err());
+        assert_eq!(Context::current().span_id(), here);
+    })
+    .await;
+
+    assert_eq!(memory().tree(trace), "span root\n  span inner\n");
 }
 
 #[tokio::test]
