@@ -57,7 +57,8 @@
 //! * `macros`: the attribute `#[observe]`, which makes a function a span.
 //! * `otel`: `Context::from_otel`, `Context::to_otel` and `Observability::follow_otel`, for spans of
 //!   OpenTelemetry in the same process.
-//! * `stream`: `Context::generation_stream`, for answers that come as a `Stream` of chunks.
+//! * `stream`: `Context::generation_stream`, for answers that come as a `Stream` of chunks, and
+//!   `Context::wrap_stream`, for streams of other things.
 //! * `testing`: records what a test does, and shows it as a tree.
 //! * `tower`: layers for services over HTTP, which continue a caller's trace, hand it on, and
 //!   observe calls of a model: module `tower`.
@@ -97,6 +98,7 @@ mod scope;
 mod score;
 mod sink;
 mod span;
+mod sync;
 mod telemetry;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]

@@ -1,8 +1,7 @@
 //! The `traceparent` header: a point in a trace as 55 bytes of text.
 //!
-//! Read where it lies and written into an array: neither parsing nor formatting needs the heap. No
-//! test says so, because counting allocations takes an allocator of one's own and that is unsafe
-//! code. The grammar is that of <https://www.w3.org/TR/trace-context/#traceparent-header>.
+//! Read where it lies and written into an array: neither parsing nor formatting needs the heap. The
+//! grammar is that of <https://www.w3.org/TR/trace-context/#traceparent-header>.
 
 use std::{
     fmt,
