@@ -5,6 +5,7 @@
 //! lock, so a child of a fork finds none that nobody will open.
 
 use std::{
+    any::Any,
     cell::Cell,
     fmt,
     panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind},
@@ -20,7 +21,7 @@ use self::directory::{Directory, Subscriber};
 pub(crate) use self::heard::{CallEvent, CallsHeard};
 use crate::{
     event::{Event, Veto, Vetoed},
-    outlet::discard,
+    outlet::{discard, drop_caught},
     pattern::Pattern,
 };
 
@@ -205,13 +206,13 @@ impl EventBus {
             next
         });
         // The handler may be dropped here, when all is done: its destructor may use the bus.
-        drop(before);
+        self.let_go(before);
         is_known
     }
 
     /// Ends all subscriptions.
     pub fn clear(&self) {
-        drop(self.shared.directory.swap(Arc::default()));
+        self.let_go(self.shared.directory.swap(Arc::default()));
     }
 
     /// How many subscriptions there are.
@@ -226,7 +227,8 @@ impl EventBus {
         self.shared.ignored_vetoes.load(Ordering::Relaxed)
     }
 
-    /// Panics of handlers, since the start; those of ended subscriptions are among them.
+    /// Panics of handlers and of their destructors, since the start; those of ended subscriptions
+    /// are among them.
     #[must_use]
     pub fn panics(&self) -> u64 {
         self.shared.panics.load(Ordering::Relaxed)
@@ -255,8 +257,9 @@ impl EventBus {
     }
 
     pub(crate) fn tell(&self, event: &Event) {
-        if self.ask(event).is_err() {
+        if let Err(vetoed) = self.ask(event) {
             self.shared.ignored_vetoes.fetch_add(1, Ordering::Relaxed); // a counter
+            self.let_go(vetoed);
         }
     }
 
@@ -265,12 +268,15 @@ impl EventBus {
         let directory = self.shared.directory.load();
         let mut answer = Ok(());
         directory.for_each(event.name(), |subscriber| {
-            if let Some(veto) = self.call(subscriber, event)
-                && answer.is_ok()
-            {
-                answer = Err(Vetoed::new(subscriber.pattern.as_str(), veto));
+            match self.call(subscriber, event) {
+                Some(veto) if answer.is_ok() => {
+                    answer = Err(Vetoed::new(subscriber.pattern.as_str(), veto));
+                }
+                Some(veto) => self.let_go(veto),
+                None => {}
             }
         });
+        self.let_go(directory);
         answer
     }
 
@@ -280,11 +286,22 @@ impl EventBus {
             return None;
         };
         catch_unwind(AssertUnwindSafe(|| (subscriber.handler)(event))).unwrap_or_else(|payload| {
-            self.shared.panics.fetch_add(1, Ordering::Relaxed); // counters
-            subscriber.panics.fetch_add(1, Ordering::Relaxed);
-            discard(payload);
+            self.panicked(payload);
+            subscriber.panics.fetch_add(1, Ordering::Relaxed); // a counter
             None
         })
+    }
+
+    /// Drops what handlers may be in, or what they made: their destructors harm nobody either.
+    #[inline]
+    fn let_go<T>(&self, theirs: T) {
+        drop_caught(theirs).unwrap_or_else(|payload| self.panicked(payload));
+    }
+
+    #[cold]
+    fn panicked(&self, payload: Box<dyn Any + Send>) {
+        self.shared.panics.fetch_add(1, Ordering::Relaxed); // a counter
+        discard(payload);
     }
 }
 

@@ -112,7 +112,7 @@ impl Event {
         record.end = now;
         if let Some(vetoed) = vetoed {
             record.level = Level::Warning;
-            let message = format!("{vetoed}: {}", vetoed.reason());
+            let message = vetoed.told();
             record.attributes.put(key::STATUS_MESSAGE, message.into());
         }
         observability::ended(&mut Some(record), telemetry.as_ref());

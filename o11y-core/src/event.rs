@@ -1,6 +1,12 @@
 //! Events: named moments, told to whoever listens; some are questions that may be refused.
 
-use std::{borrow::Cow, error::Error, fmt, sync::Arc};
+use std::{
+    borrow::Cow,
+    error::Error,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use compact_str::CompactString;
 
@@ -10,8 +16,10 @@ use crate::{
     id::{SpanId, TraceId},
     module::Modules,
     observation::ObservationType,
+    outlet::discard,
     record::Record,
     scope::{Scope, TraceAttributes},
+    span,
     telemetry::Telemetry,
     text::text,
     value::Value,
@@ -242,6 +250,19 @@ impl Vetoed {
         }
     }
 
+    /// The refusal and its reason in one text. The reason's printing is a subscriber's code: it may
+    /// be long, and it may panic, which must not harm who asked.
+    pub(crate) fn told(&self) -> String {
+        let reason = catch_unwind(AssertUnwindSafe(|| span::cut(&self.cause)));
+        reason.map_or_else(
+            |payload| {
+                discard(payload);
+                self.to_string()
+            },
+            |reason| format!("{self}: {reason}"),
+        )
+    }
+
     /// The pattern of the subscription that refused.
     #[must_use]
     pub fn pattern(&self) -> &str {
@@ -277,5 +298,28 @@ mod tests {
             vetoed.source().map(ToString::to_string),
             Some(refused.to_string())
         );
+    }
+
+    #[test]
+    fn what_is_told_of_a_refusal_is_bounded_and_without_a_reason_that_panics() {
+        #[derive(Debug)]
+        struct Unprintable;
+        impl fmt::Display for Unprintable {
+            fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                panic!("no words")
+            }
+        }
+        impl Error for Unprintable {}
+        let told = |veto| Vetoed::new("a", veto).told();
+
+        assert_eq!(
+            told(Veto::new("full")),
+            "vetoed by the subscriber of `a`: full"
+        );
+        assert_eq!(
+            told(Veto::new(Unprintable)),
+            "vetoed by the subscriber of `a`"
+        );
+        assert!(told(Veto::new("x".repeat(1 << 20))).len() < 3_000);
     }
 }

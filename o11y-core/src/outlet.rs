@@ -9,6 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    thread,
 };
 
 use crate::{
@@ -98,13 +99,18 @@ fn call(call: impl FnOnce()) {
 
 /// Drops what a panic carried, which may be anything, and may itself panic when it is dropped.
 pub(crate) fn discard(payload: Box<dyn Any + Send>) {
-    if let Err(worse) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+    if let Err(worse) = drop_caught(payload) {
         #[expect(
             clippy::mem_forget,
             reason = "dropping it as well could go on for ever"
         )]
         mem::forget(worse);
     }
+}
+
+/// Drops what is somebody else's.
+pub(crate) fn drop_caught<T>(theirs: T) -> thread::Result<()> {
+    catch_unwind(AssertUnwindSafe(|| drop(theirs)))
 }
 
 /// The bound for a share of all traces. Ids are random, so their lower half is as good as a die,

@@ -414,7 +414,7 @@ impl fmt::Debug for Span {
 }
 
 /// Prints into a text that stops growing at the limit, so that a huge message costs little.
-fn cut(error: &(impl Display + ?Sized)) -> String {
+pub(crate) fn cut(error: &(impl Display + ?Sized)) -> String {
     struct Limited(String);
 
     impl fmt::Write for Limited {

@@ -14,7 +14,7 @@ use std::{
 
 use o11y_core::{
     Context, Ended, Event, EventBus, Generation, Observability, Record, Sink, SpanSpec, Telemetry,
-    TraceAttributes, TraceId, Usage, Veto, Vetoed, attributes, event, events,
+    TraceAttributes, TraceId, Usage, Veto, Vetoed, attributes, event, events, try_event,
 };
 
 #[derive(Default)]
@@ -194,6 +194,36 @@ fn events_and_vetoes_are_those_of_the_scopes_bus() {
     assert_eq!(inside.unwrap_err().reason().to_string(), "no budget");
     assert!(without.is_ok());
     assert_eq!((heard_inside, heard.load(Ordering::Relaxed)), (0, 2));
+}
+
+#[test]
+fn a_reason_that_cannot_be_printed_refuses_all_the_same() {
+    #[derive(Debug)]
+    struct Unprintable;
+    impl std::fmt::Display for Unprintable {
+        fn fmt(&self, _f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            panic!("no words")
+        }
+    }
+    impl std::error::Error for Unprintable {}
+    let (telemetry, memory) = scope();
+    let bus = telemetry.events();
+    let _rule = bus.subscribe("*.request", |_: &Event| Err(Veto::new(Unprintable)));
+
+    telemetry.run(|| {
+        Context::with_span("root", |_span| {
+            let asked = try_event("deploy.request", attributes! {});
+            assert!(asked.unwrap_err().downcast_ref::<Unprintable>().is_some());
+            let generation = Generation::new("openai", "gpt-4o");
+            let called = Context::generation_blocking(generation, |_| Ok::<_, Vetoed>(()));
+            assert!(called.unwrap_err().downcast_ref::<Unprintable>().is_some());
+        });
+    });
+
+    let records = memory.records.lock().unwrap();
+    let told: Vec<_> = records.iter().map(Record::status_message).collect();
+    let refused = Some("vetoed by the subscriber of `*.request`");
+    assert_eq!(told, [refused, refused, None]);
 }
 
 #[test]

@@ -116,6 +116,72 @@ fn a_panic_that_panics_again_when_it_is_dropped_stays_with_its_handler() {
 }
 
 #[test]
+fn a_handler_whose_destructor_panics_harms_neither_who_emits_nor_who_unsubscribes() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic_any("as it is dropped");
+        }
+    }
+    let bus = EventBus::new();
+    let log = Arc::default();
+    // Ends while it runs: whoever emitted is the last to hold it.
+    let (bomb, own_bus) = (Bomb, bus.clone());
+    let own_id = Arc::new(Mutex::new(None));
+    let known = Arc::clone(&own_id);
+    let ending = bus.subscribe("a", move |_event: &Event| {
+        let _kept = &bomb;
+        let id = known.lock().unwrap().take();
+        if let Some(id) = id {
+            own_bus.unsubscribe(id);
+        }
+    });
+    *own_id.lock().unwrap() = Some(ending.detach());
+    let _after = bus.subscribe("a", writing(&log, "after"));
+
+    bus.event("a", attributes! {});
+    let bomb = Bomb;
+    drop(bus.subscribe("b", move |_event: &Event| {
+        let _kept = &bomb;
+    }));
+    let bomb = Bomb;
+    bus.subscribe("c", move |_event: &Event| {
+        let _kept = &bomb;
+    })
+    .detach();
+    bus.clear();
+
+    assert_eq!(*log.lock().unwrap(), ["after:a"]);
+    assert_eq!((bus.panics(), bus.subscriptions()), (3, 0));
+}
+
+#[test]
+fn a_refusal_that_panics_when_it_is_dropped_stays_with_its_handler() {
+    #[derive(Debug)]
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic_any("as it is dropped");
+        }
+    }
+    impl fmt::Display for Bomb {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("bomb")
+        }
+    }
+    impl std::error::Error for Bomb {}
+    let bus = EventBus::new();
+    let _first = bus.subscribe("a", |_event: &Event| Err(Veto::new("first")));
+    let _second = bus.subscribe("*", |_event: &Event| Err(Veto::new(Bomb)));
+
+    let vetoed = bus.ask(&Event::new("a", attributes! {})).unwrap_err();
+    bus.event("b", attributes! {});
+
+    assert_eq!(vetoed.reason().to_string(), "first");
+    assert_eq!((bus.panics(), bus.ignored_vetoes()), (2, 1));
+}
+
+#[test]
 fn the_first_veto_is_the_answer_and_everybody_has_heard_the_question() {
     let bus = EventBus::new();
     let log = Arc::default();

@@ -130,8 +130,7 @@ impl<'a> Call<'a> {
             let answer = request.ask();
             self.told = Told::Request(request.into_attributes());
             if let Err(vetoed) = answer {
-                let reason = format!("{vetoed}: {}", vetoed.reason());
-                self.span().fail("vetoed", &reason);
+                self.span().fail("vetoed", &vetoed.told());
                 self.tell(Outcome::Vetoed, heard);
                 return Err(vetoed);
             }
