@@ -216,6 +216,24 @@ fn openai_responses() {
 }
 
 #[test]
+fn openai_responses_with_a_tool_that_takes_plain_text() {
+    let tools = [
+        ("call_ticket", "print_ticket", "1 latte, oat"),
+        ("call_bell", "ring_bell", "twice"),
+    ];
+    Golden {
+        chunks: include_str!("streams/openai_responses_custom_tool.ndjson"),
+        first: 1,
+        output: message(None, &tools),
+        usage: Some(Usage::new().input(61).output(17)),
+        model: Some("gpt-5-mini"),
+        id: Some("resp_2"),
+        finish_reasons: Some(r#"["completed"]"#),
+    }
+    .check();
+}
+
+#[test]
 fn anthropic_whose_tokens_come_in_two_parts() {
     let tools = [("toolu_1", "steam", r#"{"milk": "oat"}"#)];
     Golden {

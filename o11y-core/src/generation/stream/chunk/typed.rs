@@ -12,7 +12,7 @@ pub(super) fn read(kind: &str, event: Node<'_>, said: &mut Said) {
         "response.reasoning_text.delta" | "response.reasoning_summary_text.delta" => {
             said.reasoning(event.text_of(Field::Delta).unwrap_or(""));
         }
-        "response.function_call_arguments.delta" => {
+        "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
             let part = ToolPart {
                 id: "",
                 name: "",
@@ -52,13 +52,13 @@ pub(super) fn read(kind: &str, event: Node<'_>, said: &mut Said) {
     }
 }
 
-/// An item of a response. A call of a function is named when it is added; when it is done it is
-/// whole, which matters if its arguments did not come in pieces.
+/// An item of a response. A call of a tool is named when it is added; when it is done it is whole, which matters if its arguments did not come in pieces.
 fn item(event: Node<'_>, said: &mut Said) {
     let Some(item) = event.get(Field::Item) else {
         return;
     };
-    if item.text_of(Field::Type) == Some("function_call") {
+    let is_call = |kind| matches!(kind, "function_call" | "custom_tool_call");
+    if item.text_of(Field::Type).is_some_and(is_call) {
         let part = ToolPart {
             id: item.text_of(Field::CallId).unwrap_or(""),
             ..named_in(item)
