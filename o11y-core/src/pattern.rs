@@ -43,13 +43,13 @@ pub(crate) enum Shelf<'a> {
     Parent(&'a str),
     /// Hears every two-segment name with this after its dot.
     Last(&'a str),
-    /// Hears every name of several segments whose first is this.
-    Below(&'a str),
-    /// Hears every name whose last segment is this.
+    /// Has to be compared with names whose first segment is this; hears no other.
+    First(&'a str),
+    /// Has to be compared with names whose last segment is this; hears no other.
     Ending(&'a str),
     /// Hears everything.
     All,
-    /// Has to be compared.
+    /// Has to be compared with every name.
     Other,
 }
 
@@ -82,15 +82,15 @@ impl Pattern {
             Some(parent) if !parent.contains('*') => return Shelf::Parent(parent),
             _ => {}
         }
-        let is_plain = |segment: &&str| !segment.contains(['*', '.']);
-        if let Some(last) = text.strip_prefix("*.").filter(is_plain) {
-            Shelf::Last(last)
-        } else if let Some(first) = text.strip_suffix(".**").filter(is_plain) {
-            Shelf::Below(first)
-        } else if let Some(last) = text.strip_prefix("**.").filter(is_plain) {
-            Shelf::Ending(last)
-        } else {
-            Shelf::Other
+        match text.strip_prefix("*.") {
+            Some(last) if !last.contains(['*', '.']) => return Shelf::Last(last),
+            _ => {}
+        }
+        let has_no_star = |segment: &&str| !segment.contains('*');
+        let ending = || text.rsplit('.').next().filter(has_no_star);
+        match text.split('.').next().filter(has_no_star) {
+            Some(first) => Shelf::First(first),
+            None => ending().map_or(Shelf::Other, Shelf::Ending),
         }
     }
 }
@@ -260,11 +260,13 @@ mod tests {
         assert_eq!(shelf("a.b.*"), r#"Parent("a.b")"#);
         assert_eq!(shelf("*.complete"), r#"Last("complete")"#);
         assert_eq!(shelf("*"), "All");
-        assert_eq!(shelf("llm.**"), r#"Below("llm")"#);
+        assert_eq!(shelf("llm.**"), r#"First("llm")"#);
+        assert_eq!(shelf("react.*_complete"), r#"First("react")"#);
+        assert_eq!(shelf("a.*.b"), r#"First("a")"#);
         assert_eq!(shelf("**.complete"), r#"Ending("complete")"#);
-        assert_eq!(shelf("a.b.**"), "Other");
-        assert_eq!(shelf("**.a.**"), "Other");
-        assert_eq!(shelf("*.a.b"), "Other");
+        assert_eq!(shelf("*.a.b"), r#"Ending("b")"#);
+        assert_eq!(shelf("*.a.*"), "Other");
+        assert_eq!(shelf("a*"), "Other");
     }
 
     /// The rules as they are said: every way to read the stars is tried.

@@ -62,24 +62,24 @@ impl Index {
     }
 }
 
-/// Patterns that hear names of any number of segments.
+/// Patterns that have to be compared, but only with names that begin or end as they do.
 #[derive(Default)]
-struct Deep {
+struct Compared {
     by_first: Index,
     by_ending: Index,
 }
 
-/// All subscribers, filed so that a name finds its own by three look-ups, or by five if anybody
-/// hears names of any depth.
+/// All subscribers, filed so that a name finds its own by three look-ups, or by five if anybody's
+/// pattern has stars in other places than most.
 #[derive(Default)]
 pub(super) struct Directory {
     all: Vec<Arc<Subscriber>>,
     exact: Index,
     by_parent: Index,
     by_last: Index,
-    /// Patterns with `**` at one end; apart, so that without them an event asks nothing of it.
-    deep: Option<Box<Deep>>,
-    /// Patterns that hear everything, and those that have to be compared.
+    /// Apart, so that without such patterns an event asks nothing of it.
+    compared: Option<Box<Compared>>,
+    /// Patterns that hear everything, and those whose both ends have stars.
     rest: Vec<u32>,
     /// Which events of model calls anybody hears, which every call asks.
     pub(super) calls_heard: CallsHeard,
@@ -114,8 +114,8 @@ impl Directory {
                 Shelf::Exact(name) => (&mut directory.exact, name),
                 Shelf::Parent(parent) => (&mut directory.by_parent, parent),
                 Shelf::Last(last) => (&mut directory.by_last, last),
-                Shelf::Below(first) => (&mut directory.deep().by_first, first),
-                Shelf::Ending(last) => (&mut directory.deep().by_ending, last),
+                Shelf::First(first) => (&mut directory.compared().by_first, first),
+                Shelf::Ending(last) => (&mut directory.compared().by_ending, last),
                 Shelf::All | Shelf::Other => {
                     directory.rest.push(place);
                     continue;
@@ -132,33 +132,40 @@ impl Directory {
         if self.all.is_empty() {
             return;
         }
-        let [exact, parent, last] = self.filed(name);
-        match &self.deep {
-            None => self.merge(name, [exact, parent, last], visit),
-            Some(deep) => {
-                let [first, ending] = deep.filed(name);
-                self.merge(name, [exact, parent, last, first, ending], visit);
+        let filed = self.filed(name);
+        match &self.compared {
+            None => self.merge(name, filed, [&self.rest], visit),
+            Some(compared) => {
+                let [first, ending] = compared.filed(name);
+                self.merge(name, filed, [&self.rest, first, ending], visit);
             }
         }
     }
 
-    /// Visits the subscribers in these lists and those of the rest who hear `name`. A subscriber is
-    /// in one list, and all are in the order of subscription: the smallest first place is the next.
+    /// Visits the subscribers in the lists of those who hear `name`, and whoever hears it of those
+    /// in the lists to compare. A subscriber is in one list, and all are in the order of
+    /// subscription: the smallest first place is the next.
     #[inline]
     fn merge<const N: usize>(
         &self,
         name: &str,
-        mut filed: [&[u32]; N],
+        mut filed: [&[u32]; 3],
+        compared: [&[u32]; N],
         mut visit: impl FnMut(&Subscriber),
     ) {
-        if self.rest.is_empty() && filed.iter().all(|places| places.is_empty()) {
+        if filed
+            .iter()
+            .chain(&compared)
+            .all(|places| places.is_empty())
+        {
             return;
         }
         let hears = |place: &&u32| self.all[**place as usize].pattern.matches(name);
-        let mut rest = self.rest.iter().filter(hears).peekable();
+        let mut compared = compared.map(|places| places.iter().filter(hears).peekable());
         loop {
             let firsts = filed.iter().filter_map(|places| places.first());
-            let Some(place) = firsts.chain(rest.peek().copied()).min().copied() else {
+            let others = compared.iter_mut().filter_map(|places| places.peek());
+            let Some(place) = firsts.chain(others.copied()).min().copied() else {
                 return;
             };
             visit(&self.all[place as usize]);
@@ -167,12 +174,14 @@ impl Directory {
                     *places = others;
                 }
             }
-            rest.next_if(|next| **next == place);
+            for places in &mut compared {
+                places.next_if(|next| **next == place);
+            }
         }
     }
 
-    fn deep(&mut self) -> &mut Deep {
-        self.deep.get_or_insert_default()
+    fn compared(&mut self) -> &mut Compared {
+        self.compared.get_or_insert_default()
     }
 
     /// The lists that hold only subscribers who hear `name`.
@@ -197,13 +206,11 @@ impl Directory {
     }
 }
 
-impl Deep {
-    /// The lists that hold only subscribers who hear `name`.
+impl Compared {
+    /// The lists to compare with `name`: no other pattern of these hears it.
     fn filed(&self, name: &str) -> [&[u32]; 2] {
-        let below = name
-            .split_once('.')
-            .map_or(&[][..], |(first, _)| self.by_first.find(first));
+        let first = name.split_once('.').map_or(name, |(first, _)| first);
         let last = name.rsplit_once('.').map_or(name, |(_, last)| last);
-        [below, self.by_ending.find(last)]
+        [self.by_first.find(first), self.by_ending.find(last)]
     }
 }
