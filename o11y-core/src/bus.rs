@@ -268,12 +268,8 @@ impl EventBus {
         let directory = self.shared.directory.load();
         let mut answer = Ok(());
         directory.for_each(event.name(), |subscriber| {
-            match self.call(subscriber, event) {
-                Some(veto) if answer.is_ok() => {
-                    answer = Err(Vetoed::new(subscriber.pattern.as_str(), veto));
-                }
-                Some(veto) => self.let_go(veto),
-                None => {}
+            if let Some(veto) = self.call(subscriber, event) {
+                self.refuse(&mut answer, subscriber, veto);
             }
         });
         self.let_go(directory);
@@ -290,6 +286,15 @@ impl EventBus {
             subscriber.panics.fetch_add(1, Ordering::Relaxed); // a counter
             None
         })
+    }
+
+    #[cold]
+    fn refuse(&self, answer: &mut Result<(), Vetoed>, subscriber: &Subscriber, veto: Veto) {
+        if answer.is_ok() {
+            *answer = Err(Vetoed::new(subscriber.pattern.as_str(), veto));
+        } else {
+            self.let_go(veto);
+        }
     }
 
     /// Drops what handlers may be in, or what they made: their destructors harm nobody either.
