@@ -284,6 +284,8 @@ impl Vetoed {
 
 #[cfg(test)]
 mod tests {
+    use std::panic::panic_any;
+
     use super::*;
 
     #[test]
@@ -306,7 +308,7 @@ mod tests {
         struct Unprintable;
         impl fmt::Display for Unprintable {
             fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                panic!("no words")
+                panic_any("no words")
             }
         }
         impl Error for Unprintable {}

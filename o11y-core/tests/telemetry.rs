@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "only tests are here")]
 
 use std::{
-    panic::{RefUnwindSafe, UnwindSafe},
+    panic::{RefUnwindSafe, UnwindSafe, panic_any},
     sync::{
         Arc, Mutex, Weak,
         atomic::{AtomicUsize, Ordering},
@@ -202,7 +202,7 @@ fn a_reason_that_cannot_be_printed_refuses_all_the_same() {
     struct Unprintable;
     impl std::fmt::Display for Unprintable {
         fn fmt(&self, _f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            panic!("no words")
+            panic_any("no words")
         }
     }
     impl std::error::Error for Unprintable {}
