@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::{
+    collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     task::{self, Poll, Waker},
@@ -293,6 +294,40 @@ fn check_span(stand: &Stand, way: Way, end: End, records: bool, case: &str) {
         assert_eq!(record.status(), status, "{case}");
         assert_eq!(record.level(), level, "{case}");
         assert_eq!(record.status_message(), message, "{case}");
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_side_by_side_are_told_apart_by_their_ids() {
+    const CALLS: usize = 16;
+    let stand = Stand::new(true);
+
+    let calls: Vec<_> = stand.telemetry.run(|| {
+        let call = || {
+            Context::generation(request(), async |call| -> anyhow::Result<String> {
+                yield_now().await;
+                call.set_usage(Usage::new().input(1));
+                yield_now().await;
+                Ok(call.id().to_string())
+            })
+        };
+        (0..CALLS).map(|_| tokio::spawn(call())).collect()
+    });
+    let mut ids = BTreeSet::new();
+    for call in calls {
+        ids.insert(call.await.unwrap().unwrap());
+    }
+
+    assert_eq!(ids.len(), CALLS);
+    stand.heard(|lines| {
+        assert_eq!(lines.len(), 3 * CALLS);
+        for id in &ids {
+            let of_call = lines
+                .iter()
+                .filter(|line| line.text(key::CALL_ID) == Some(id));
+            let names: Vec<_> = of_call.map(|line| &*line.name).collect();
+            assert_eq!(names, ["llm.request", "llm.generate", "lm.tokens"]);
+        }
     });
 }
 
