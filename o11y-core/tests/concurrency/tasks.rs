@@ -2,9 +2,7 @@
 
 use std::{fmt::Write as _, pin::Pin, rc::Rc};
 
-use futures_util::{
-    FutureExt as _, Stream as _, StreamExt as _, future, stream, stream::FuturesUnordered,
-};
+use futures_util::{StreamExt as _, future, stream, stream::FuturesUnordered};
 use o11y_core::{Context, attributes, event};
 
 use super::{memory, traced, traced_async};
@@ -73,6 +71,8 @@ async fn a_stream_that_is_polled_elsewhere_stays_where_its_context_was_taken() {
 #[cfg(feature = "stream")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrapped_stream_is_polled_and_dropped_where_its_context_was_taken() {
+    use futures_util::Stream as _;
+
     /// Opens a span wherever it is dropped.
     struct Closing;
     impl Drop for Closing {
@@ -108,6 +108,8 @@ async fn a_wrapped_stream_is_polled_and_dropped_where_its_context_was_taken() {
 #[cfg(feature = "stream")]
 #[tokio::test]
 async fn a_wrapped_stream_that_panics_leaves_the_thread_where_it_stood() {
+    use futures_util::FutureExt as _;
+
     let trace = traced_async(async || {
         let here = Context::current().span_id();
         let inner = Context::with_span("inner", |span| span.context());
