@@ -59,7 +59,7 @@ fn spans_opened_in_a_destructor_of_a_thread_local_do_no_harm() {
     impl Drop for Late {
         fn drop(&mut self) {
             Context::with_span("in a destructor", |_span| {
-                event("told there", attributes! {})
+                event("told there", attributes! {});
             });
         }
     }
