@@ -20,7 +20,8 @@
 //! The types of the providers' own Python SDKs take these files, and those in `streams/`, as they
 //! are: openai 3.54 (also for whoever speaks like it), anthropic 2.12, google-genai 3.4, mistralai
 //! 3.7, cohere 7.3, ollama 0.6; for Bedrock the description of the service in botocore 1.44. What is
-//! made up on purpose is not among them: another spelling, an unknown shape.
+//! made up on purpose is not among them (another spelling, an unknown shape), nor is Anthropic's
+//! `ping`, which its SDK passes over.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
