@@ -4,10 +4,16 @@ use std::{borrow::Cow, fmt, iter};
 
 use compact_str::CompactString;
 
-use self::filled::Filled;
+use self::{
+    filled::Filled,
+    slot::{Attribute, Slot, bit, bits, fill, is_heavy, sum_heap_bytes},
+};
 use crate::{limit, value::Value};
 
 mod filled;
+mod slot;
+#[cfg(test)]
+mod tests;
 
 /// Attributes that lie inside a record; most spans have no more.
 const INLINE: usize = 4;
@@ -18,20 +24,6 @@ const BLOCK: usize = 12;
 /// How often there may be more: 124 attributes in all. OpenTelemetry's limit is 128, and keys are
 /// found by looking at one after the other.
 const BLOCKS: usize = 10;
-
-/// The key and value of one attribute, 40 bytes for the usual static key.
-#[derive(Clone, PartialEq)]
-struct Attribute {
-    key: &'static str,
-    value: Slot,
-}
-
-/// A value, or for a key made at run time, both on the heap (`Attribute::key` is then empty).
-#[derive(Clone, PartialEq)]
-enum Slot {
-    Value(Value),
-    Keyed(Box<(CompactString, Value)>),
-}
 
 /// Named values: those of an event, or of a span under construction.
 ///
@@ -322,122 +314,6 @@ impl Attributes {
     }
 }
 
-/// Whether something in there holds something outside. All of it shows in the byte by which variants
-/// are told apart; asked without branches, it is one test of a bit.
-#[expect(clippy::ref_option, reason = "the byte is asked where it lies")]
-#[inline]
-fn is_heavy(slot: &Option<Attribute>) -> bool {
-    match slot {
-        Some(Attribute {
-            value: Slot::Value(value),
-            ..
-        }) => value.is_heavy(),
-        Some(Attribute {
-            value: Slot::Keyed(_),
-            ..
-        }) => true,
-        None => false,
-    }
-}
-
-/// Filled from the front, as everywhere.
-fn sum_heap_bytes(slots: &[Option<Attribute>]) -> usize {
-    let mut bytes = 0;
-    for slot in slots {
-        let Some(attribute) = slot else {
-            break;
-        };
-        if is_heavy(slot) {
-            bytes += attribute.heap_bytes();
-        }
-    }
-    bytes
-}
-
-/// One of 64 bits for a key, by its length and one of its bytes: a key with another bit is another key.
-/// The place of the byte and the factors were chosen so that of 31 usual keys few have the same bit,
-/// and of those of one model call none.
-#[inline]
-fn bit(key: &str) -> u64 {
-    let length = key.len();
-    let byte = key.as_bytes().get(length.wrapping_sub(1 + length * 3 / 8));
-    let byte = byte.copied().unwrap_or_default();
-    1 << (((length * 7) ^ (usize::from(byte) * 11)) % 64)
-}
-
-/// The bits of all keys in there.
-fn bits(slots: &[Option<Attribute>]) -> u64 {
-    let names = slots.iter().flatten().map(|one| one.as_pair().0);
-    names.map(bit).fold(0, |keys, key| keys | key)
-}
-
-/// Puts an attribute where there is none; told so, the compiler need not look for an old one to drop.
-#[inline]
-fn fill(slot: &mut Option<Attribute>, attribute: Attribute) {
-    if let Some(old) = slot.replace(attribute) {
-        drop_unexpected(old);
-    }
-}
-
-#[cold]
-fn drop_unexpected(old: Attribute) {
-    drop(old);
-}
-
-impl Attribute {
-    #[inline]
-    fn new(key: &'static str, value: Value) -> Self {
-        Self {
-            key,
-            value: Slot::Value(value),
-        }
-    }
-
-    /// False if it has another key, which mostly shows in its length or its last byte. A key made at
-    /// run time is not known here.
-    #[inline]
-    fn may_have(&self, key: &str) -> bool {
-        match self.key.as_bytes().last() {
-            Some(last) => self.key.len() == key.len() && key.as_bytes().last() == Some(last),
-            None => true,
-        }
-    }
-
-    fn has(&self, key: &str) -> bool {
-        match &self.value {
-            Slot::Value(_) => self.key == key,
-            Slot::Keyed(keyed) => keyed.0 == key,
-        }
-    }
-
-    fn replace(&mut self, value: Value) {
-        *self.value_mut() = value;
-    }
-
-    fn value_mut(&mut self) -> &mut Value {
-        match &mut self.value {
-            Slot::Value(value) => value,
-            Slot::Keyed(keyed) => &mut keyed.1,
-        }
-    }
-
-    #[inline]
-    fn heap_bytes(&self) -> usize {
-        match &self.value {
-            Slot::Value(value) => value.heap_bytes(),
-            Slot::Keyed(keyed) => keyed.0.len() + size_of_val(&**keyed) + keyed.1.heap_bytes(),
-        }
-    }
-
-    #[inline]
-    fn as_pair(&self) -> (&str, &Value) {
-        match &self.value {
-            Slot::Value(value) => (self.key, value),
-            Slot::Keyed(keyed) => (&keyed.0, &keyed.1),
-        }
-    }
-}
-
 impl fmt::Debug for Attributes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
@@ -463,144 +339,4 @@ macro_rules! attributes {
         $(attributes.set($key, $value);)+
         attributes
     }};
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::limit::Limited;
-
-    #[test]
-    fn an_attribute_with_a_static_key_takes_40_bytes() {
-        assert_eq!(size_of::<Attribute>(), 40);
-    }
-
-    #[test]
-    fn a_key_set_again_keeps_its_place_and_takes_the_new_value() {
-        let mut attributes = attributes! { "a" => 1, "b" => 2 };
-
-        attributes.set("a", 3);
-        attributes.set(String::from("b"), 4);
-        attributes.set(String::from("c"), 5);
-        attributes.set("c", 6);
-
-        let seen: Vec<_> = attributes
-            .iter()
-            .map(|(key, value)| (key.to_owned(), value.as_i64()))
-            .collect();
-        assert_eq!(
-            seen,
-            [("a", 3), ("b", 4), ("c", 6)].map(|(key, value)| (key.to_owned(), Some(value)))
-        );
-    }
-
-    #[test]
-    fn nothing_is_left_out() {
-        let attributes = attributes! { "a" => None::<i64>, "b" => Some(1) };
-
-        assert_eq!(attributes.len(), 1);
-    }
-
-    #[test]
-    fn many_attributes_keep_their_order_and_can_be_replaced() {
-        let mut attributes = Attributes::new();
-
-        for round in 0..2 {
-            for number in 0..50 {
-                attributes.set(format!("key {number}"), number + round);
-            }
-        }
-
-        let seen: Vec<_> = attributes.iter().map(|(_, value)| value.as_i64()).collect();
-        let expected: Vec<_> = (1..51).map(Some).collect();
-        assert_eq!(seen, expected);
-        assert_eq!(attributes.len(), 50);
-    }
-
-    #[test]
-    fn keys_that_share_a_bit_are_told_apart_at_every_place() {
-        // One length and one last byte: all of them have the same bit.
-        let keys: Vec<String> = (b'a'..=b'z')
-            .map(|letter| format!("{}x", letter as char))
-            .collect();
-        let mut attributes = Attributes::new();
-        for round in 0..2 {
-            for (number, key) in keys.iter().enumerate() {
-                attributes.set(key.clone(), 100 * round + number);
-            }
-            attributes.set("bx", 7);
-        }
-
-        let shown: Vec<_> = attributes.iter().map(|(key, _)| key.to_owned()).collect();
-        assert_eq!(shown, keys);
-        assert_eq!(attributes.get("bx").and_then(Value::as_i64), Some(7));
-        assert_eq!(attributes.get("zx").and_then(Value::as_i64), Some(125));
-    }
-
-    proptest! {
-        #[test]
-        fn a_list_is_what_a_plain_list_would_be(
-            steps in prop::collection::vec((0..160_usize, any::<bool>()), 0..300),
-        ) {
-            let names: Vec<&'static str> = (0..160)
-                .map(|number| &*format!("{}{number}", "k".repeat(number % 5)).leak())
-                .collect();
-            let mut attributes = Attributes::new();
-            let mut plain: Vec<(&str, usize)> = Vec::new();
-            let mut left_out = 0;
-
-            for (value, (number, is_static)) in steps.into_iter().enumerate() {
-                let name = names[number];
-                if is_static {
-                    attributes.set(name, value);
-                } else {
-                    attributes.set(name.to_owned(), value);
-                }
-                let place = plain.iter().position(|(known, _)| *known == name);
-                match place {
-                    Some(place) => plain[place].1 = value,
-                    None if plain.len() < 124 => plain.push((name, value)),
-                    None => left_out += 1,
-                }
-            }
-
-            let shown: Vec<_> = attributes
-                .iter()
-                .map(|(key, value)| (key, value.as_u64()))
-                .collect();
-            let expected: Vec<_> = plain.iter().map(|(key, value)| (*key, Some(*value as u64))).collect();
-            prop_assert_eq!(shown, expected);
-            prop_assert_eq!(attributes.left_out(), left_out);
-        }
-    }
-
-    #[test]
-    fn what_there_is_no_room_for_is_counted() {
-        let mut attributes = Attributes::new();
-
-        for number in 0..1_000 {
-            attributes.set(format!("key {number}"), number);
-        }
-        attributes.set("key 7", "replaced");
-        attributes.set("key 900", 0);
-
-        assert_eq!((attributes.len(), attributes.left_out()), (124, 877));
-        assert_eq!(
-            attributes.get("key 7").and_then(Value::as_str),
-            Some("replaced")
-        );
-        assert!(Limited::now().attributes_left_out >= 877);
-    }
-
-    #[test]
-    fn four_attributes_hold_nothing_outside_of_the_list() {
-        let mut attributes = attributes! { "a" => 1, "b" => "short", "c" => true, "d" => 0.5 };
-        assert_eq!(attributes.heap_bytes(), 0);
-
-        attributes.set("e", 1);
-
-        assert_eq!(attributes.heap_bytes(), size_of::<Block>());
-    }
 }

@@ -1,0 +1,135 @@
+//! One attribute: its key and value, and what is asked of a row of them.
+
+use compact_str::CompactString;
+
+use crate::value::Value;
+
+/// The key and value of one attribute, 40 bytes for the usual static key.
+#[derive(Clone, PartialEq)]
+pub(super) struct Attribute {
+    pub(super) key: &'static str,
+    pub(super) value: Slot,
+}
+
+/// A value, or for a key made at run time, both on the heap (`Attribute::key` is then empty).
+#[derive(Clone, PartialEq)]
+pub(super) enum Slot {
+    Value(Value),
+    Keyed(Box<(CompactString, Value)>),
+}
+
+impl Attribute {
+    #[inline]
+    pub(super) fn new(key: &'static str, value: Value) -> Self {
+        Self {
+            key,
+            value: Slot::Value(value),
+        }
+    }
+
+    /// False if it has another key, which mostly shows in its length or its last byte. A key made at
+    /// run time is not known here.
+    #[inline]
+    pub(super) fn may_have(&self, key: &str) -> bool {
+        match self.key.as_bytes().last() {
+            Some(last) => self.key.len() == key.len() && key.as_bytes().last() == Some(last),
+            None => true,
+        }
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        match &self.value {
+            Slot::Value(_) => self.key == key,
+            Slot::Keyed(keyed) => keyed.0 == key,
+        }
+    }
+
+    pub(super) fn replace(&mut self, value: Value) {
+        *self.value_mut() = value;
+    }
+
+    pub(super) fn value_mut(&mut self) -> &mut Value {
+        match &mut self.value {
+            Slot::Value(value) => value,
+            Slot::Keyed(keyed) => &mut keyed.1,
+        }
+    }
+
+    #[inline]
+    pub(super) fn heap_bytes(&self) -> usize {
+        match &self.value {
+            Slot::Value(value) => value.heap_bytes(),
+            Slot::Keyed(keyed) => keyed.0.len() + size_of_val(&**keyed) + keyed.1.heap_bytes(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn as_pair(&self) -> (&str, &Value) {
+        match &self.value {
+            Slot::Value(value) => (self.key, value),
+            Slot::Keyed(keyed) => (&keyed.0, &keyed.1),
+        }
+    }
+}
+
+/// Whether something in there holds something outside. All of it shows in the byte by which variants
+/// are told apart; asked without branches, it is one test of a bit.
+#[expect(clippy::ref_option, reason = "the byte is asked where it lies")]
+#[inline]
+pub(super) fn is_heavy(slot: &Option<Attribute>) -> bool {
+    match slot {
+        Some(Attribute {
+            value: Slot::Value(value),
+            ..
+        }) => value.is_heavy(),
+        Some(Attribute {
+            value: Slot::Keyed(_),
+            ..
+        }) => true,
+        None => false,
+    }
+}
+
+/// Filled from the front, as everywhere.
+pub(super) fn sum_heap_bytes(slots: &[Option<Attribute>]) -> usize {
+    let mut bytes = 0;
+    for slot in slots {
+        let Some(attribute) = slot else {
+            break;
+        };
+        if is_heavy(slot) {
+            bytes += attribute.heap_bytes();
+        }
+    }
+    bytes
+}
+
+/// One of 64 bits for a key, by its length and one of its bytes: a key with another bit is another key.
+/// The place of the byte and the factors were chosen so that of 31 usual keys few have the same bit,
+/// and of those of one model call none.
+#[inline]
+pub(super) fn bit(key: &str) -> u64 {
+    let length = key.len();
+    let byte = key.as_bytes().get(length.wrapping_sub(1 + length * 3 / 8));
+    let byte = byte.copied().unwrap_or_default();
+    1 << (((length * 7) ^ (usize::from(byte) * 11)) % 64)
+}
+
+/// The bits of all keys in there.
+pub(super) fn bits(slots: &[Option<Attribute>]) -> u64 {
+    let names = slots.iter().flatten().map(|one| one.as_pair().0);
+    names.map(bit).fold(0, |keys, key| keys | key)
+}
+
+/// Puts an attribute where there is none; told so, the compiler need not look for an old one to drop.
+#[inline]
+pub(super) fn fill(slot: &mut Option<Attribute>, attribute: Attribute) {
+    if let Some(old) = slot.replace(attribute) {
+        drop_unexpected(old);
+    }
+}
+
+#[cold]
+fn drop_unexpected(old: Attribute) {
+    drop(old);
+}
