@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The most bytes of JSON text that a value is written as. Langfuse takes requests of 4.5 MB, so
+/// The most bytes of JSON text that a value is written as. Langfuse takes requests of 4.5 to 5 MB, so
 /// nothing longer can arrive, and writing on would only cost the program's time.
 pub(crate) const MAX_JSON_BYTES: usize = 4 << 20;
 

@@ -27,7 +27,7 @@ use crate::{
     queue::Item,
     shared::Shared,
     stats::{LossReason, Losses, Stats},
-    transport::{Cut, HttpTransport, Transport},
+    transport::{Cut, Guarded, HttpTransport, Transport},
     worker::Worker,
 };
 
@@ -77,7 +77,7 @@ impl Desk {
     pub(crate) fn spawn(config: &Config) -> Result<Self, ConfigError> {
         let transport = HttpTransport::new(config);
         let cutter = transport.cutter();
-        Self::spawn_with(config, transport, cutter)
+        Self::spawn_with(config, Guarded(transport), cutter)
     }
 
     /// Starts a worker thread.

@@ -10,6 +10,7 @@ use ureq::{Agent, tls::TlsConfig};
 
 use crate::{
     config::{Config, Host},
+    guard::guarded,
     roots::Roots,
     verdict::Answer,
 };
@@ -103,6 +104,18 @@ impl From<Answer> for Reply {
             body: Vec::new(),
             error: None,
         }
+    }
+}
+
+/// A transport whose panics are failures like others, and sent again: ureq starts a thread for each
+/// name that it looks up, and panics where the system has none left.
+#[derive(Debug)]
+pub(crate) struct Guarded<T>(pub(crate) T);
+
+impl<T: Transport> Transport for Guarded<T> {
+    fn send(&mut self, request: Request<'_>, deadline: Instant) -> Reply {
+        guarded(|| self.0.send(request, deadline))
+            .unwrap_or_else(|| Reply::failure("the HTTP client panicked"))
     }
 }
 

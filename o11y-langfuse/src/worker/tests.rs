@@ -12,7 +12,7 @@ use crate::{
     captured::captured,
     inbox::{Command, Ending, Ticket},
     logged::{listen, logged_by},
-    transport::{Reply, Request},
+    transport::{Guarded, Reply, Request},
     verdict::Answer,
 };
 
@@ -285,6 +285,18 @@ fn a_batch_that_is_lost_is_logged_under_its_reason() {
             "INFO https://cloud.langfuse.com takes what it is sent again",
         ]
     );
+}
+
+#[test]
+fn a_panic_of_the_http_client_costs_nothing() {
+    let rig = Rig::over(Guarded(Panicking { panicked: false }));
+    rig.push(3);
+
+    rig.flush();
+
+    let stats = rig.end(LONG).stats();
+    assert_eq!((stats.delivered, stats.lost.total()), (3, 0), "{stats}");
+    assert_eq!((stats.requests, stats.retries), (2, 1), "{stats}");
 }
 
 #[test]
