@@ -6,7 +6,6 @@
 
 use std::{
     any::Any,
-    cell::Cell,
     fmt,
     panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind},
     sync::{
@@ -17,20 +16,26 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-use self::directory::{Directory, Subscriber};
 pub(crate) use self::heard::{CallEvent, CallsHeard};
+use self::{
+    depth::Depth,
+    directory::{Directory, Subscriber},
+};
+pub use self::{
+    subscription::{Subscription, SubscriptionId},
+    verdict::Verdict,
+};
 use crate::{
     event::{Event, Veto, Vetoed},
     outlet::{discard, drop_caught},
     pattern::Pattern,
 };
 
+mod depth;
 mod directory;
 mod heard;
-
-/// How deep handlers may emit from inside handlers. A handler that emits what it hears would
-/// otherwise end the program; no sensible chain is longer.
-const MAX_DEPTH: u8 = 16;
+mod subscription;
+mod verdict;
 
 /// Brings events to the subscribers whose pattern matches, on the emitter's thread.
 ///
@@ -86,57 +91,6 @@ struct Shared {
 pub fn events() -> &'static EventBus {
     static EVENTS: LazyLock<EventBus> = LazyLock::new(EventBus::default);
     &EVENTS
-}
-
-/// Names a subscription.
-///
-/// ```
-/// use o11y_core::{Event, EventBus, SubscriptionId};
-///
-/// let bus = EventBus::new();
-/// let id: SubscriptionId = bus.subscribe("llm.*", |_event: &Event| ()).detach();
-/// assert!(bus.unsubscribe(id));
-/// assert!(!bus.unsubscribe(id));
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SubscriptionId(u64);
-
-/// What a handler returns: `()` to observe, `Result<(), Veto>` to be able to refuse.
-///
-/// ```
-/// use o11y_core::{Event, EventBus, Veto, Verdict};
-///
-/// /// A handler of either kind.
-/// fn hear<V: Verdict + 'static>(bus: &EventBus, handler: fn(&Event) -> V) {
-///     bus.subscribe("tool.*", handler).detach();
-/// }
-///
-/// let bus = EventBus::new();
-/// hear(&bus, |event| println!("{}", event.name()));
-/// hear(&bus, |_event| Err(Veto::new("no tools today")));
-/// ```
-pub trait Verdict: sealed::Sealed {
-    #[doc(hidden)]
-    fn into_veto(self) -> Option<Veto>;
-}
-
-mod sealed {
-    #[expect(unnameable_types, reason = "sealed: only we implement it")]
-    pub trait Sealed {}
-    impl Sealed for () {}
-    impl Sealed for Result<(), crate::event::Veto> {}
-}
-
-impl Verdict for () {
-    fn into_veto(self) -> Option<Veto> {
-        None
-    }
-}
-
-impl Verdict for Result<(), Veto> {
-    fn into_veto(self) -> Option<Veto> {
-        self.err()
-    }
 }
 
 impl EventBus {
@@ -320,86 +274,6 @@ impl fmt::Debug for EventBus {
         f.debug_struct("EventBus")
             .field("subscriptions", &self.subscriptions())
             .finish_non_exhaustive()
-    }
-}
-
-/// Ends its subscription when dropped.
-///
-/// ```
-/// use o11y_core::{Event, EventBus, Subscription};
-///
-/// struct Watcher {
-///     _hearing: Subscription, // for as long as the watcher lives
-/// }
-///
-/// let bus = EventBus::new();
-/// let watcher = Watcher { _hearing: bus.subscribe("*", |_event: &Event| ()) };
-/// assert!(watcher._hearing.is_on(&bus));
-/// drop(watcher);
-/// assert_eq!(bus.subscriptions(), 0);
-/// ```
-#[must_use = "bind it to a name, not `_`: the subscription ends when this is dropped; or `detach` it"]
-pub struct Subscription {
-    bus: EventBus,
-    id: SubscriptionId,
-    is_detached: bool,
-}
-
-impl Subscription {
-    /// Whether it is one of that bus.
-    #[must_use]
-    pub fn is_on(&self, bus: &EventBus) -> bool {
-        Arc::ptr_eq(&self.bus.shared, &bus.shared)
-    }
-
-    /// Its name on its bus.
-    #[must_use]
-    pub fn id(&self) -> SubscriptionId {
-        self.id
-    }
-
-    /// Lets the subscription live on; [`EventBus::unsubscribe`] ends it.
-    #[expect(clippy::must_use_candidate, reason = "most never unsubscribe")]
-    pub fn detach(mut self) -> SubscriptionId {
-        self.is_detached = true;
-        self.id
-    }
-}
-
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        if !self.is_detached {
-            self.bus.unsubscribe(self.id);
-        }
-    }
-}
-
-impl fmt::Debug for Subscription {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Subscription").field(&self.id).finish()
-    }
-}
-
-/// Counts how many handlers are running inside one another on this thread.
-struct Depth;
-
-thread_local! {
-    static DEPTH: Cell<u8> = const { Cell::new(0) };
-}
-
-impl Depth {
-    fn enter() -> Option<Self> {
-        let depth = DEPTH.get();
-        (depth < MAX_DEPTH).then(|| {
-            DEPTH.set(depth + 1);
-            Self
-        })
-    }
-}
-
-impl Drop for Depth {
-    fn drop(&mut self) {
-        DEPTH.set(DEPTH.get() - 1);
     }
 }
 

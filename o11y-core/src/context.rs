@@ -9,12 +9,12 @@ use std::{
     sync::Arc,
 };
 
-pub use self::frame::OwnedSpan;
 use self::{
     current::Current,
     frame::{Frame, TaskFrame},
     future::InContext,
 };
+pub use self::{frame::OwnedSpan, guard::ContextGuard};
 use crate::{
     id::{SpanId, TraceId},
     mailbox::Mailbox,
@@ -28,6 +28,7 @@ use crate::{
 pub(crate) mod current;
 pub(crate) mod frame;
 pub(crate) mod future;
+mod guard;
 pub(crate) mod scoping;
 #[cfg(feature = "stream")]
 mod stream;
@@ -417,50 +418,5 @@ impl fmt::Debug for Context {
             .field("trace_id", &self.trace_id())
             .field("span_id", &self.span_id())
             .finish_non_exhaustive()
-    }
-}
-
-/// Puts the thread's previous context back when dropped.
-///
-/// Guards are dropped in the reverse order of their making, and inside of the span that they were
-/// made in. In another order the one that is dropped last decides where the thread stands, until
-/// the span around all of them ends. It stays on its thread:
-///
-/// ```compile_fail
-/// let guard = o11y_core::Context::current().attach();
-/// std::thread::spawn(move || drop(guard));
-/// ```
-///
-/// ```
-/// use o11y_core::{Context, ContextGuard};
-///
-/// fn worker(context: &Context) {
-///     let _guard: ContextGuard = context.attach();
-///     Context::with_span("work", |_span| ()); // below the span that was open where it was taken
-/// }
-///
-/// Context::with_span("serve", |span| {
-///     let context = span.context();
-///     std::thread::scope(|scope| {
-///         scope.spawn(move || worker(&context));
-///     });
-/// });
-/// ```
-#[must_use = "bind it to a name, not `_`: the context is attached until the guard is dropped"]
-pub struct ContextGuard {
-    previous: Current,
-    /// The context belongs to this thread, so its guard must stay here too.
-    of_this_thread: PhantomData<*const ()>,
-}
-
-impl Drop for ContextGuard {
-    fn drop(&mut self) {
-        drop(current::swap(std::mem::take(&mut self.previous)));
-    }
-}
-
-impl fmt::Debug for ContextGuard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ContextGuard").finish_non_exhaustive()
     }
 }

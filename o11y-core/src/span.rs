@@ -1,4 +1,4 @@
-//! A span while it is open, and the description that it is opened from.
+//! A span while it is open.
 
 use std::{
     any::type_name,
@@ -8,18 +8,18 @@ use std::{
     iter,
 };
 
-use compact_str::CompactString;
-
+pub use self::spec::{IntoSpanSpec, SpanSpec};
 use crate::{
     clock::Ticks,
     context::Context,
     key, limit, observability,
     observation::{Level, ObservationType},
     record::{Record, Status},
-    text::text,
     usage::{Cost, Usage},
     value::Value,
 };
+
+mod spec;
 
 /// The longest status message that is kept, in bytes; the mirrored system cuts at as many
 /// characters.
@@ -28,154 +28,6 @@ const MAX_STATUS_MESSAGE_BYTES: usize = 2_000;
 /// The most causes of an error that are told; a chain is a few long, and one that is a ring has no
 /// end.
 const MAX_SOURCES: usize = 16;
-
-/// What a span is to be: its name, type and first attributes.
-///
-/// ```
-/// use o11y_core::{Context, ObservationType, SpanSpec};
-///
-/// let spec = SpanSpec::new("search").observation(ObservationType::Retriever).input("flat white");
-/// let found = Context::with_span(spec, |_span| 3);
-/// assert_eq!(found, 3);
-/// ```
-#[must_use = "give it to `Context::with_span` or one of its siblings"]
-pub struct SpanSpec {
-    // A record without ids: opening the span fills them in, and nothing is copied over.
-    record: Record,
-}
-
-impl SpanSpec {
-    /// A span of type [`ObservationType::Span`] under this name.
-    #[inline]
-    pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            record: Record::new(text(name)),
-        }
-    }
-
-    /// Sets what it is to Langfuse.
-    #[inline]
-    pub fn observation(mut self, observation: ObservationType) -> Self {
-        self.record.observation = observation;
-        self
-    }
-
-    /// Sets how loudly it speaks.
-    #[inline]
-    pub fn level(mut self, level: Level) -> Self {
-        self.record.level = level;
-        self
-    }
-
-    /// Adds an attribute.
-    #[inline]
-    pub fn attribute(mut self, key: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Self {
-        self.record.attributes.set(key, value);
-        self
-    }
-
-    /// Sets what goes into the operation.
-    #[inline]
-    pub fn input(mut self, input: impl Into<Value>) -> Self {
-        self.record.attributes.put(key::INPUT, input.into());
-        self
-    }
-
-    /// Sets the model that is asked.
-    #[inline]
-    pub fn model(mut self, model: impl Into<Value>) -> Self {
-        self.record.attributes.put(key::REQUEST_MODEL, model.into());
-        self
-    }
-
-    #[inline]
-    pub(crate) fn record_mut(&mut self) -> &mut Record {
-        &mut self.record
-    }
-
-    #[inline]
-    pub(crate) fn into_record(self) -> Record {
-        self.record
-    }
-}
-
-impl fmt::Debug for SpanSpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SpanSpec")
-            .field("name", &self.record.name)
-            .field("observation", &self.record.observation)
-            .field("attributes", &self.record.attributes)
-            .finish_non_exhaustive()
-    }
-}
-
-/// What a span can be opened from: a name, a [`SpanSpec`], or a closure that makes one, which is
-/// called only when telemetry is on.
-///
-/// ```
-/// use o11y_core::{Context, IntoSpanSpec, SpanSpec};
-///
-/// fn twice(one: impl IntoSpanSpec, other: impl IntoSpanSpec) {
-///     Context::with_span(one, |_span| Context::with_span(other, |_span| ()));
-/// }
-///
-/// twice("brew", format!("cup {}", 7));
-/// twice(SpanSpec::new("brew").attribute("cups", 2), || SpanSpec::new("made if it is needed"));
-/// ```
-pub trait IntoSpanSpec: sealed::Sealed {
-    /// Makes the description.
-    fn into_span_spec(self) -> SpanSpec;
-}
-
-mod sealed {
-    #[expect(unnameable_types, reason = "sealed: only we implement it")]
-    pub trait Sealed {
-        /// Whether it is known to hold nothing that would have to be freed.
-        #[inline]
-        fn is_light(&self) -> bool {
-            false
-        }
-    }
-    impl Sealed for &'static str {}
-    impl Sealed for String {}
-    impl Sealed for super::SpanSpec {
-        #[inline]
-        fn is_light(&self) -> bool {
-            self.record.is_light()
-        }
-    }
-    impl<F: FnOnce() -> super::SpanSpec> Sealed for F {}
-}
-
-impl IntoSpanSpec for &'static str {
-    #[inline]
-    fn into_span_spec(self) -> SpanSpec {
-        SpanSpec {
-            record: Record::new(CompactString::const_new(self)),
-        }
-    }
-}
-
-impl IntoSpanSpec for String {
-    #[inline]
-    fn into_span_spec(self) -> SpanSpec {
-        SpanSpec::new(self)
-    }
-}
-
-impl IntoSpanSpec for SpanSpec {
-    #[inline]
-    fn into_span_spec(self) -> SpanSpec {
-        self
-    }
-}
-
-impl<F: FnOnce() -> SpanSpec> IntoSpanSpec for F {
-    #[inline]
-    fn into_span_spec(self) -> SpanSpec {
-        self()
-    }
-}
 
 /// An open span, lent to the closure that it covers.
 ///
@@ -392,7 +244,7 @@ impl Span {
     #[cfg(feature = "tracing")]
     pub(crate) fn rename(&mut self, name: String) {
         if let Some(record) = &mut self.record {
-            record.name = text(name);
+            record.name = crate::text::text(name);
         }
     }
 

@@ -218,7 +218,7 @@ fn a_handler_that_emits_what_it_hears_is_cut_off() {
 
     bus.event("echo", attributes! {});
 
-    assert_eq!(calls.load(Ordering::Relaxed), usize::from(MAX_DEPTH));
+    assert_eq!(calls.load(Ordering::Relaxed), usize::from(depth::MAX_DEPTH));
     assert_eq!(bus.cut_recursions(), 1);
 }
 
