@@ -125,7 +125,7 @@ impl Attributes {
     /// The texts that are longer than `bytes`, to be cut.
     pub(crate) fn longer_than(&mut self, bytes: usize) -> impl Iterator<Item = &mut Value> {
         self.values_mut()
-            .filter(move |value| value.heap_bytes() > bytes)
+            .filter(move |value| value.long_text_bytes() > bytes)
     }
 
     fn values_mut(&mut self) -> impl Iterator<Item = &mut Value> {
@@ -191,7 +191,7 @@ impl Attributes {
     fn put_first_of_more(&mut self, key: &'static str, bit: u64, value: Value) {
         let keys = bit | bits(&self.inline);
         let block = self.more.insert(Box::default());
-        fill(&mut block.slots[0], Attribute::new(key, value));
+        block.slots[0] = Some(Attribute::new(key, value));
         block.keys = keys;
         block.filled = 1;
     }

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwapOption, Guard};
 
 use crate::{
     clock::Ticks,
@@ -138,11 +138,7 @@ impl Observability {
     #[must_use]
     pub fn is_in_use(sink: &Arc<dyn Sink>) -> bool {
         let telemetry = current::with(|current| current.context.telemetry.clone());
-        let mut leads_there = false;
-        with_outlet(telemetry.as_ref(), |outlet| {
-            leads_there = outlet.leads_to(sink);
-        });
-        leads_there
+        outlet_of(telemetry.as_ref(), &mut None).is_some_and(|outlet| outlet.leads_to(sink))
     }
 
     /// Why the process records nothing; none while it does.
@@ -265,26 +261,29 @@ pub(crate) fn wants_starts() -> bool {
 
 /// A span has started.
 pub(crate) fn started(record: &Record, telemetry: Option<&Telemetry>) {
-    with_outlet(telemetry, |outlet| outlet.started(record));
+    if let Some(outlet) = outlet_of(telemetry, &mut None) {
+        outlet.started(record);
+    }
 }
 
 /// A span has ended; what the sink does not take is dropped after it.
 #[expect(clippy::inline_always, reason = "as with `close`")]
 #[inline(always)]
 pub(crate) fn ended(slot: &mut Option<Record>, telemetry: Option<&Telemetry>) {
-    with_outlet(telemetry, |outlet| outlet.ended(slot));
+    if let Some(outlet) = outlet_of(telemetry, &mut None) {
+        outlet.ended(slot);
+    }
     *slot = None; // in place: taking it out would copy it, and mostly there is nothing left
 }
 
+/// The way to the sink in use. That of the process is held at `held` for as long.
 #[inline]
-fn with_outlet(telemetry: Option<&Telemetry>, call: impl FnOnce(&Outlet)) {
-    // One call for both, so that it is compiled into this.
-    let of_process;
-    let outlet = if let Some(telemetry) = telemetry {
-        telemetry.outlet()
-    } else {
-        of_process = OUTLET.load();
-        of_process.as_deref()
-    };
-    outlet.map(call);
+fn outlet_of<'a>(
+    telemetry: Option<&'a Telemetry>,
+    held: &'a mut Option<Guard<Option<Arc<Outlet>>>>,
+) -> Option<&'a Outlet> {
+    match telemetry {
+        Some(telemetry) => telemetry.outlet(),
+        None => held.insert(OUTLET.load()).as_deref(),
+    }
 }

@@ -66,7 +66,8 @@ impl Outlet {
     }
 
     /// A span has ended; what the sink does not take stays in its slot.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "as with `observability::ended`")]
+    #[inline(always)]
     pub(crate) fn ended(&self, slot: &mut Option<Record>) {
         call(|| self.sink.on_end(Ended::new(slot)));
     }
@@ -83,7 +84,8 @@ pub(crate) fn samples(below: u64, trace: TraceId) -> bool {
     below == u64::MAX || trace.low() < below
 }
 
-#[inline]
+#[expect(clippy::inline_always, reason = "as with `observability::ended`")]
+#[inline(always)]
 fn call(call: impl FnOnce()) {
     if IN_SINK.get() {
         return;

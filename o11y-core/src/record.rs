@@ -247,8 +247,9 @@ impl Record {
     /// `each`. What is cut ends with `…[cut: 123 bytes left out]`, which comes on top of the limit.
     /// For sinks whose destination takes no more.
     pub fn cut(&mut self, each: usize, bytes: usize) {
-        let lengths = self.attributes.iter().map(|(_, value)| value.heap_bytes());
-        let level = level(lengths.collect(), bytes).min(each);
+        let values = self.attributes.iter().map(|(_, value)| value);
+        let lengths = values.map(Value::long_text_bytes).collect();
+        let level = level(lengths, bytes).min(each);
         for value in self.attributes.longer_than(level) {
             value.cut(level);
         }
@@ -260,7 +261,8 @@ impl Record {
         !self.name.is_heap_allocated() & self.attributes.is_light() & self.scope.is_none()
     }
 
-    /// The bytes that it holds outside of itself (text, spilled attributes): what a queue bounds.
+    /// The bytes that it holds outside of itself (text, spilled attributes): what a queue bounds. A
+    /// `String` that was moved in counts with its whole buffer.
     #[must_use]
     #[inline]
     pub fn content_bytes(&self) -> usize {

@@ -20,8 +20,8 @@ pub(crate) use self::text::json_text;
 ///
 /// Made by `into()` from text, numbers, `bool`, `Option` (`None` is left out) and from a reference
 /// to anything [`Serialize`], which becomes JSON text (a text at the top stays unquoted).
-/// Text of up to 24 bytes is kept inline; a longer `String` and an `Arc<str>` are moved, not
-/// copied; borrowed text is copied.
+/// A `String` and an `Arc<str>` are moved, not copied; of borrowed text up to 24 bytes are kept
+/// inline, and what is longer is copied.
 ///
 /// | from | becomes |
 /// |---|---|
@@ -171,13 +171,22 @@ impl Value {
         is_long | matches!(self.0, Repr::Shared(_) | Repr::Usage(_))
     }
 
-    /// The bytes that it holds outside of itself; inline text counts as none.
+    /// The bytes that it holds outside of itself; inline text counts as none, and a `String` with all
+    /// of its buffer.
     #[inline]
     pub(crate) fn heap_bytes(&self) -> usize {
         match &self.0 {
-            Repr::Text(text) if text.is_heap_allocated() => text.len(),
+            Repr::Text(text) if text.is_heap_allocated() => text.capacity(),
             Repr::Shared(text) => text.len(),
             Repr::Usage(usage) => size_of_val(&**usage),
+            _ => 0,
+        }
+    }
+
+    /// The bytes of a text that is held outside, as could be gained by cutting it.
+    pub(crate) fn long_text_bytes(&self) -> usize {
+        match self.as_str() {
+            Some(text) if self.is_heavy() => text.len(),
             _ => 0,
         }
     }
@@ -254,7 +263,7 @@ impl fmt::Display for Value {
 impl From<String> for Value {
     #[inline]
     fn from(text: String) -> Self {
-        Self(Repr::Text(CompactString::from(text)))
+        Self(Repr::Text(CompactString::from_string_buffer(text)))
     }
 }
 

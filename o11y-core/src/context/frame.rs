@@ -3,6 +3,7 @@
 use std::{
     any::Any,
     fmt::{self, Display},
+    mem::ManuallyDrop,
     ops::{Deref, DerefMut},
     panic::{AssertUnwindSafe, catch_unwind},
     thread,
@@ -28,8 +29,9 @@ use crate::{
 /// The frame of a span that covers a closure.
 pub(crate) struct Frame {
     pub(crate) span: Span,
-    /// What was current before; none if the frame changed nothing.
-    previous: Option<Current>,
+    /// What was current before; none if the frame changed nothing. Let go in `leave`, which knows
+    /// that mostly nothing is left in it.
+    previous: Option<ManuallyDrop<Current>>,
 }
 
 impl Frame {
@@ -63,7 +65,7 @@ impl Frame {
             None => current::with(|current| go_in(record, current, previous)),
             Some(mut parent) => {
                 open(record, &mut parent);
-                *previous = Some(current::swap(Current::at(parent)));
+                *previous = Some(ManuallyDrop::new(current::swap(Current::at(parent))));
             }
         }
         self.span
@@ -85,6 +87,7 @@ impl Frame {
         }
         current::exchange(place);
         close(&mut self.span, place);
+        place.let_go();
     }
 }
 
@@ -256,19 +259,19 @@ const fn adopted() -> Option<Context> {
 /// Opens the record below what is current, in its place, and keeps what was current before. Below a
 /// span that is not recorded nothing changes.
 #[inline]
-fn go_in(record: &mut Record, current: &mut Current, previous: &mut Option<Current>) {
+fn go_in(record: &mut Record, current: &mut Current, previous: &mut Option<ManuallyDrop<Current>>) {
     let context = &mut current.context;
     // A frame is entered once. Told so, the compiler need not look for an old context to drop.
     if previous.is_some() || !context.opens_spans() {
         return;
     }
-    *previous = Some(Current {
+    *previous = Some(ManuallyDrop::new(Current {
         late_scope: current.late_scope.take(),
         context: Context {
             mailbox: context.mailbox.take(),
             ..context.below()
         },
-    });
+    }));
     open(record, context);
 }
 

@@ -26,7 +26,11 @@ pub(super) fn value_of<T: Serialize + ?Sized>(value: &T) -> Value {
 /// Apart, so that taking a scalar needs no more than that takes.
 #[inline(never)]
 fn as_json<T: Serialize + ?Sized>(value: &T) -> Value {
-    text::json_text(value).map_or_else(|| Value::of_static(NOT_SERIALISABLE), Value::from)
+    match text::json_text(value) {
+        // What is short does not stay in the buffer that it was written to.
+        Some(text) => Value(Repr::Text(CompactString::from(text))),
+        None => Value::of_static(NOT_SERIALISABLE),
+    }
 }
 
 /// The longest text that lies in a value itself.
@@ -34,7 +38,7 @@ const MAX_INLINE: usize = size_of::<CompactString>();
 
 #[inline(never)]
 fn copy_of_long(text: &str) -> Value {
-    Value(Repr::Text(CompactString::new(text)))
+    Value::from(text.to_owned())
 }
 
 /// A serializer that takes scalars only, and puts them into a value: whether one was taken is known

@@ -92,6 +92,18 @@ fn short_text_holds_nothing_outside_of_itself() {
 }
 
 #[test]
+fn a_moved_text_counts_with_its_whole_buffer() {
+    let mut text = String::with_capacity(1_000);
+    text.push_str("short");
+    let address = text.as_ptr();
+
+    let value = Value::from(text);
+
+    assert_eq!(value.as_str().map(str::as_ptr), Some(address));
+    assert_eq!((value.heap_bytes(), value.long_text_bytes()), (1_000, 5));
+}
+
+#[test]
 fn nothing_is_null() {
     assert!(Value::from(None::<&str>).is_null());
     assert!(Value::from(&()).is_null());
