@@ -290,7 +290,7 @@ impl Attributes {
     /// The bytes held outside of the list itself, for the queue's byte budget.
     #[inline]
     pub(crate) fn heap_bytes(&self) -> usize {
-        if self.more.is_none() && !self.inline.iter().any(is_heavy) {
+        if self.is_empty() || (self.more.is_none() && !self.inline.iter().any(is_heavy)) {
             return 0; // most spans
         }
         self.sum_heap_bytes()

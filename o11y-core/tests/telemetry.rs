@@ -314,3 +314,45 @@ fn a_sink_that_keeps_its_records_is_freed_with_its_scope() {
 
     assert!(watched.upgrade().is_none());
 }
+
+#[test]
+fn a_span_lets_go_of_its_scope_however_it_ends() {
+    fn user() -> TraceAttributes {
+        TraceAttributes::new().user("ada")
+    }
+    let cases: [(&str, bool, fn()); 5] = [
+        ("a root that is not recorded", true, || {
+            Context::with_span("root", |_root| Context::with_span("child", |_child| ()));
+        }),
+        ("said of the trace inside", false, || {
+            Context::with_span("root", |_root| Context::with_trace(user(), || ()));
+        }),
+        ("a handle was taken", false, || {
+            Context::with_span("root", |_root| drop(Context::current()));
+        }),
+        ("a guard was leaked inside", false, || {
+            let outer = Context::with_span("outer", |_outer| Context::current());
+            Context::with_span("root", |_root| std::mem::forget(outer.attach()));
+        }),
+        ("it is held by hand", false, || {
+            drop(Context::start_span("root"));
+        }),
+    ];
+
+    for (case, keeps_none, run) in cases {
+        let (telemetry, memory) = scope_of(Memory {
+            keeps_none,
+            ..Memory::default()
+        });
+        let watched: Weak<Memory> = Arc::downgrade(&memory);
+
+        telemetry.run(|| Context::with_trace(user(), run));
+
+        let recorded = memory.names().len();
+        assert_eq!(recorded == 0, keeps_none, "{case}");
+        drop((telemetry, memory));
+        // What was leaked on purpose holds the scope for as long as it would have been current.
+        let is_leaked = case.contains("leaked");
+        assert!(is_leaked || watched.upgrade().is_none(), "{case}");
+    }
+}

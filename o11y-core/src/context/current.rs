@@ -53,19 +53,6 @@ impl Current {
         }
     }
 
-    /// Drops what is left in it. Mostly that is nothing, which is asked once instead of of each part.
-    #[inline]
-    pub(crate) fn let_go(&mut self) {
-        let context = &self.context;
-        let is_empty = self.late_scope.is_none()
-            & context.scope.is_none()
-            & context.telemetry.is_none()
-            & context.mailbox.is_none();
-        if !is_empty {
-            drop(mem::take(self));
-        }
-    }
-
     /// The scope of the open span: what was said inside of it, or else what it inherited.
     pub(crate) fn span_scope(&self) -> Option<&Arc<Scope>> {
         self.late_scope.as_ref().or(self.context.scope.as_ref())
