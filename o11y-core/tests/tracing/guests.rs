@@ -112,6 +112,26 @@ fn a_value_that_panics_or_cannot_be_printed_costs_only_itself() {
 }
 
 #[test]
+fn a_value_that_prints_without_end_is_cut_between_two_characters() {
+    let _alone = alone();
+    let recording = recorded(|| {
+        let endless = Printed(|f| {
+            loop {
+                f.write_str("€€")?; // six bytes, of which the limit is no multiple
+            }
+        });
+        drop(info_span!(
+            "chat",
+            gen_ai.request.model = "m",
+            note = ?endless
+        ));
+    });
+
+    let note = text(&recording.one("chat"), "note");
+    assert!(note.starts_with("€€") && note.ends_with("€…[cut: longer than 4 MiB]"));
+}
+
+#[test]
 fn a_value_whose_printing_is_instrumented_itself_does_not_hang() {
     let _alone = alone();
     let recording = recorded(|| {

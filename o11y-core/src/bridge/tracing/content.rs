@@ -1,5 +1,6 @@
 //! Messages of a call: those that come as events, and the system's that comes apart.
 
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value as Json};
 
 use super::fields::Fields;
@@ -101,14 +102,14 @@ pub(super) fn with_system(system: &Value, asked: Value) -> Value {
     let Some(instructions) = system.as_str() else {
         return asked;
     };
-    let first = if instructions.starts_with('[') {
+    let first = if is_list(instructions) {
         format!(r#"{{"role":"system","parts":{instructions}}}"#)
     } else {
         serde_json::json!({ "role": "system", "content": instructions }).to_string()
     };
     match asked.as_str().map(str::trim) {
         None if asked.is_null() => format!("[{first}]").into(),
-        Some(messages) if messages.starts_with('[') => {
+        Some(messages) if is_list(messages) => {
             let begins_with_system = messages[1..].trim_start();
             if begins_with_system.starts_with(r#"{"role":"system""#) {
                 return asked;
@@ -119,6 +120,11 @@ pub(super) fn with_system(system: &Value, asked: Value) -> Value {
         // A prompt that is plain text stays one.
         _ => asked,
     }
+}
+
+/// Whether it is a list as JSON. Plain text may begin like one: `[Important] Be short.`
+fn is_list(text: &str) -> bool {
+    text.starts_with('[') && serde_json::from_str::<Vec<IgnoredAny>>(text).is_ok()
 }
 
 #[cfg(test)]
@@ -154,5 +160,16 @@ mod tests {
 
         assert_eq!(together("Be short.", Some(asked)), asked);
         assert_eq!(together("Be short.", Some("Hello")), "Hello");
+    }
+
+    #[test]
+    fn text_that_begins_like_a_list_is_text() {
+        assert_eq!(
+            together("[INST] Be short.", Some("[]")),
+            r#"[{"content":"[INST] Be short.","role":"system"}]"#
+        );
+        for asked in ["[urgent] Help", "[", "[1] and [2]"] {
+            assert_eq!(together("Be short.", Some(asked)), asked);
+        }
     }
 }

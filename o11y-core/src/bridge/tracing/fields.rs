@@ -90,30 +90,36 @@ impl Visit for Fields {
 
 /// Prints by code that is not ours, and that may panic, refuse or go on without end.
 fn printed(value: fmt::Arguments<'_>) -> String {
-    let mut text = Bounded(String::new());
+    let mut text = Bounded::default();
     match catch_unwind(AssertUnwindSafe(|| text.write_fmt(value))) {
-        Ok(Err(_full)) if text.0.len() == MAX_JSON_BYTES => {
-            text.0
-                .truncate(limit::beginning(&text.0, MAX_JSON_BYTES).len());
+        Ok(_) if text.is_cut => {
             limit::count_value();
-            text.0 + "…[cut: longer than 4 MiB]"
+            text.text + "…[cut: longer than 4 MiB]"
         }
-        Ok(Ok(())) => text.0,
+        Ok(Ok(())) => text.text,
         Ok(Err(_)) | Err(_) => UNPRINTABLE.to_owned(),
     }
 }
 
 /// Text that stops growing at the limit of a value.
-struct Bounded(String);
+#[derive(Default)]
+struct Bounded {
+    text: String,
+    is_cut: bool,
+}
 
 impl fmt::Write for Bounded {
     fn write_str(&mut self, s: &str) -> fmt::Result {
-        let room = MAX_JSON_BYTES - self.0.len();
-        if s.len() <= room {
-            self.0.push_str(s);
+        let room = MAX_JSON_BYTES - self.text.len();
+        if !self.is_cut && s.len() <= room {
+            self.text.push_str(s);
             return Ok(());
         }
-        self.0.push_str(limit::beginning(s, room));
+        // No character is halved, so the text may end a little before the limit.
+        if !self.is_cut {
+            self.text.push_str(limit::beginning(s, room));
+        }
+        self.is_cut = true;
         Err(fmt::Error)
     }
 }
