@@ -61,6 +61,8 @@ const MAX_INDEX: usize = 1_000;
 #[derive(Default)]
 pub(super) struct Content {
     found: [Option<Found>; 2],
+    /// What was in places that a better one has taken precedence over.
+    others: Vec<Found>,
     lists: Vec<(usize, String, Json)>,
 }
 
@@ -103,9 +105,12 @@ impl Content {
     /// The better place counts; the other one is kept under its own key.
     fn put(&mut self, side: Side, rank: usize, key: &'static str, value: Value) {
         let slot = &mut self.found[side as usize];
-        if slot.as_ref().is_none_or(|found| rank < found.rank) {
-            *slot = Some(Found { rank, key, value });
-        }
+        let new = Found { rank, key, value };
+        let other = match slot {
+            Some(found) if found.rank <= new.rank => Some(new),
+            slot => slot.replace(new),
+        };
+        self.others.extend(other);
     }
 
     /// Puts input and output where they belong, unless something stands there.
@@ -120,9 +125,12 @@ impl Content {
             };
             if is_said == [false, false] {
                 attributes.set(side.key(), found.value);
-            } else if !found.key.is_empty() {
-                attributes.set(found.key, found.value);
+            } else {
+                self.others.push(found);
             }
+        }
+        for other in self.others.into_iter().filter(|other| !other.key.is_empty()) {
+            attributes.set(other.key, other.value);
         }
     }
 
@@ -198,6 +206,11 @@ mod tests {
     }
 
     fn found(attributes: &[(&str, &'static str)]) -> [Option<String>; 2] {
+        let kept = kept(attributes);
+        [key::INPUT, key::OUTPUT].map(|key| kept.get(key)?.as_str().map(ToOwned::to_owned))
+    }
+
+    fn kept(attributes: &[(&str, &'static str)]) -> Attributes {
         let mut content = Content::default();
         let mut kept = Attributes::new();
         for (key, value) in attributes {
@@ -206,7 +219,7 @@ mod tests {
             }
         }
         content.put_into(&mut kept);
-        [key::INPUT, key::OUTPUT].map(|key| kept.get(key)?.as_str().map(ToOwned::to_owned))
+        kept
     }
 
     #[test]
@@ -237,6 +250,24 @@ mod tests {
         // One side under Langfuse's own key, and nothing else is looked at.
         let [input, output] = found(&[(key::INPUT, "own"), ("output.value", "other")]);
         assert_eq!((input.as_deref(), output), (Some("own"), None));
+    }
+
+    #[test]
+    fn what_stood_in_a_later_place_is_kept_under_its_own_key() {
+        for places in [["input", "input.value"], ["input.value", "input"]] {
+            let kept = kept(&[
+                (places[0], places[0]),
+                (places[1], places[1]),
+                ("llm.input_messages.0.message.role", "user"),
+            ]);
+            let said = |key| kept.get(key).and_then(Value::as_str);
+
+            assert_eq!(said(key::INPUT), Some("input.value"));
+            assert_eq!(said("input"), Some("input"));
+            assert_eq!(said("input.value"), None);
+            let list = r#"[{"message":{"role":"user"}}]"#;
+            assert_eq!(said("llm.input_messages"), Some(list));
+        }
     }
 
     #[test]
