@@ -541,6 +541,60 @@ async fn an_estimate_is_stated_if_it_is_asked_for() {
     }
 }
 
+#[tokio::test]
+async fn an_estimate_is_a_bound_or_none() {
+    let url = serve(async || axum::Json(answer())).await;
+    let with = |name: &str, value: Json| {
+        let mut body = asked();
+        body[name] = value;
+        body.to_string()
+    };
+    let (four, stored) = (
+        with("n", json!(4)),
+        with("previous_response_id", json!("r-1")),
+    );
+    let kept = with("prompt", json!({"id": "barista"}));
+    for (body, most, estimate) in [
+        (four.clone(), 400, Some(400 + four.len() as u64)),
+        (
+            with("best_of", json!(3)),
+            300,
+            Some(300 + with("best_of", json!(3)).len() as u64),
+        ),
+        (stored, 100, None),
+        (kept, 100, None),
+    ] {
+        let recording = Recording::new();
+        let told = Arc::new(Mutex::new(None));
+        let heard = told.clone();
+        recording
+            .events()
+            .subscribe("llm.request", move |event: &Event| {
+                let said = [key::REQUEST_MAX_TOKENS, key::ESTIMATED_TOKENS];
+                let said = said.map(|key| event.attribute(key).and_then(Value::as_u64));
+                *heard.lock().unwrap() = Some(said);
+            })
+            .detach();
+
+        let layer = GenerationLayer::new().estimate(true);
+        let answered = recording
+            .wrap(send(layer, url.clone() + CHAT, body.clone()))
+            .await;
+        drop(collected(answered).await);
+
+        assert_eq!(
+            *told.lock().unwrap(),
+            Some([Some(most), estimate]),
+            "{body}"
+        );
+        let shown = recording.one("llm.generate");
+        let shown = shown
+            .attribute(key::REQUEST_MAX_TOKENS)
+            .and_then(Value::as_u64);
+        assert_eq!(shown, Some(100), "the span shows what was asked");
+    }
+}
+
 /// What the layer hands on of a body that comes in these pieces, with the call's output.
 fn through_the_layer(
     kind: &'static str,

@@ -109,7 +109,8 @@ impl Generation {
         self
     }
 
-    /// Sets the most tokens that the answer may have.
+    /// Sets the most tokens that the answer may have: if it is to have several choices, all of them
+    /// together, because that is what budgets reserve.
     #[inline]
     pub fn max_tokens(mut self, tokens: u64) -> Self {
         self.asked.max_tokens = Some(tokens);

@@ -148,8 +148,9 @@ impl GenerationLayer {
 
     /// Whether an upper bound of the tokens is stated, for budgets that reserve what a call may
     /// use: one for each byte of the request, which no tokeniser exceeds with text, and the most
-    /// that the answer may have. Nothing is stated of a request that does not limit its answer, or
-    /// is not read. Defaults to false: the bound is some four times what English takes.
+    /// that the answer may have, all its choices together. Nothing is stated of a request that does
+    /// not limit its answer, goes on with a conversation that the server has stored, or is not read.
+    /// Defaults to false: the bound is some four times what English takes.
     pub const fn estimate(mut self, estimate: bool) -> Self {
         self.estimates = estimate;
         self

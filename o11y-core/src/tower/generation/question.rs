@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::endpoint::Endpoint;
-use crate::generation::Generation;
+use crate::{generation::Generation, key};
 
 /// The fields of a request as the text that they are: what is only passed on is not even parsed.
 pub(in crate::tower) struct Question<'a> {
@@ -48,15 +48,36 @@ impl<'a> Question<'a> {
             generation = generation.input(input);
         }
         let limits = ["max_completion_tokens", "max_output_tokens", "max_tokens"];
-        if let Some(most) = limits.iter().find_map(|limit| self.get(limit)) {
-            generation = generation.max_tokens(most);
+        let estimates = estimates && !self.goes_on();
+        if let Some(most) = limits.iter().find_map(|limit| self.get::<u64>(limit)) {
+            // Each of several choices may have so many; a budget has to reserve them all.
+            let of_all = most.saturating_mul(self.choices());
+            generation = generation.max_tokens(of_all);
+            if of_all != most {
+                generation = generation.attribute(key::REQUEST_MAX_TOKENS, most);
+            }
             if estimates {
-                generation = generation.estimate(most.saturating_add(self.bytes as u64));
+                generation = generation.estimate(of_all.saturating_add(self.bytes as u64));
             }
         } else if estimates && endpoint.operation == "embeddings" && self.bytes > 0 {
             generation = generation.estimate(self.bytes as u64);
         }
         self.parameters(generation)
+    }
+
+    /// How many answers are made, shown or not.
+    fn choices(&self) -> u64 {
+        let counts = ["n", "best_of"].map(|name| self.get(name).unwrap_or(1));
+        counts.into_iter().fold(1, u64::max)
+    }
+
+    /// Whether the model is given more than stands in the request: what the server has stored of a
+    /// conversation, or a prompt that it keeps.
+    fn goes_on(&self) -> bool {
+        let stored = ["previous_response_id", "conversation"];
+        let is_kept = |prompt: &str| prompt.starts_with('{');
+        stored.iter().any(|name| self.raw(name).is_some())
+            || self.raw("prompt").is_some_and(is_kept)
     }
 
     fn parameters(&self, mut generation: Generation) -> Generation {
