@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use o11y_core::{Call, Context, Generation, Usage, Value, ValueRef, Vetoed, key};
+use o11y_core::{Call, Context, Cost, Generation, Usage, Value, ValueRef, Vetoed, key};
 use serde_json::{Value as Json, json};
 
 #[path = "support/stand.rs"]
@@ -353,6 +353,22 @@ fn an_output_that_was_set_stands_and_unknown_chunks_say_nothing() {
 
     assert_eq!(set.as_deref(), Some("my own"));
     assert_eq!(unknown, None);
+}
+
+#[test]
+fn a_cost_that_the_last_chunk_states_is_the_calls() {
+    let (stand, _) = output(|call| {
+        call.record_chunk(&json!({"choices": [{"index": 0, "delta": {"content": "A latte."}}]}));
+        call.record_chunk(&json!({
+            "choices": [],
+            "usage": {"prompt_tokens": 31, "completion_tokens": 5, "cost": 0.0025},
+        }));
+    });
+
+    let cost = stand.look("llm.generate", |record| {
+        record.attribute(key::COST).cloned()
+    });
+    assert_eq!(cost, Some(Value::from(Cost::usd(0.0025))));
 }
 
 #[test]

@@ -215,7 +215,8 @@ impl<'a> Call<'a> {
     /// At the end, and if no output was set by then, what the chunks said becomes the output:
     /// plain text, or a message as OpenAI's with its tool calls. Reasoning is not kept. At most
     /// 1 MiB is put together; where more was left out stands `…[cut]`, and `o11y.output_cut_bytes`
-    /// says how much it was. Usage is read all the same: the last chunk that states it wins.
+    /// says how much it was. Usage, and the cost where it is stated beside it, are read all the same:
+    /// the last chunk that states them wins.
     ///
     /// ```
     /// # use o11y_core::{Context, Generation};
@@ -344,6 +345,9 @@ impl<'a> Call<'a> {
             let merges = chunk["type"] == "message_delta";
             let before = self.usage.filter(|_| merges);
             self.set_usage(before.map_or(usage, |before| cumulated(&before, &usage)));
+        }
+        if let Some(cost) = response::cost_in(&chunk) {
+            self.set_cost(cost);
         }
     }
 

@@ -26,7 +26,7 @@ use serde_json::Value as Json;
 
 use self::answer::Answer;
 use super::Call;
-use crate::usage::Usage;
+use crate::usage::{Cost, Usage};
 
 mod answer;
 mod anthropic;
@@ -65,11 +65,16 @@ pub(crate) fn usage_in(json: &Json) -> Option<Usage> {
     Some(usage)
 }
 
+/// The cost where a provider states it, in a whole answer or in the chunk that states usage.
+pub(crate) fn cost_in(json: &Json) -> Option<Cost> {
+    openai::cost(json)
+}
+
 fn read(json: &Json) -> Answer<'_> {
     let json = responses::inside_event(json);
     Answer {
         usage: usage_in(json),
-        cost: openai::cost(json),
+        cost: cost_in(json),
         ..read_message(json)
     }
 }
