@@ -204,9 +204,10 @@ fn figures_of(figures: &LlmFigures) -> BTreeMap<String, f64> {
         .collect()
 }
 
-/// To six digits behind the point, as much as a figure says; a file is easier to read so.
+/// To six digits, as much as a figure says; a file is easier to read so. They count from the first
+/// that is not 0: a call of a small model may cost a millionth of a dollar.
 fn rounded(figure: f64) -> f64 {
-    (figure * 1e6).round() / 1e6
+    format!("{figure:.5e}").parse().unwrap_or(figure) // what is written so can be read
 }
 
 fn io_error(path: &Path, source: io::Error) -> BaselineError {

@@ -56,14 +56,18 @@ impl CallEnd {
         self.call.get_total_tokens().unwrap_or(0)
     }
 
-    /// What it says that it cost, or else what the table says. None if neither does.
+    /// What it says that it cost, or else what the table says: of the model that answered, which is
+    /// the better known one, or else of the one that was asked. None if neither does.
     pub(crate) fn cost(&self, prices: &Pricing) -> Option<Cost> {
         let by_table = || {
-            let (provider, model) = (self.call.provider(), self.call.model()?);
-            let usage = self.call.get_usage()?;
-            prices
-                .cost(provider, model, &usage, ServiceTier::Standard)
-                .ok()
+            let (provider, usage) = (self.call.provider(), self.call.get_usage()?);
+            [self.call.get_response_model(), self.call.model()]
+                .into_iter()
+                .flatten()
+                .find_map(|model| {
+                    let cost = prices.cost(provider, model, &usage, ServiceTier::Standard);
+                    cost.ok()
+                })
         };
         self.call.get_cost().or_else(by_table)
     }

@@ -63,7 +63,7 @@ fn a_real_call_counts_once_though_it_is_told_twice() {
 
 #[test]
 fn each_way_to_tell_of_a_call_counts_once() {
-    let told: [(&str, Attributes); 5] = [
+    let told: [(&str, Attributes); 6] = [
         // The conventions of today, and all names at once.
         (
             "llm.generate",
@@ -80,6 +80,10 @@ fn each_way_to_tell_of_a_call_counts_once() {
         (
             "llm.generate",
             attributes! { key::PROMPT_TOKENS => 7, key::COMPLETION_TOKENS => 3 },
+        ),
+        (
+            "llm.generate",
+            attributes! { "prompt_tokens" => 7, "completion_tokens" => 3 },
         ),
         (
             "lm.tokens",
@@ -107,6 +111,27 @@ fn each_way_to_tell_of_a_call_counts_once() {
         assert_eq!(snapshot.total.calls, 1, "{name}");
         assert_eq!(snapshot.provider("openai").unwrap().calls, 1, "{name}");
     }
+}
+
+#[test]
+fn a_call_is_priced_by_the_model_that_answered_where_that_has_a_price() {
+    let (bus, telemetry) = bus();
+    let usage = LlmUsage::new().attach(&bus);
+    let answered = |asked: &'static str, answered: &'static str| {
+        let call = LlmEvent::new("openai", asked).response_model(answered);
+        telemetry.run(|| call.usage(Usage::new().input(1_000_000)).emit());
+        let model = usage.snapshot().model(asked).cloned();
+        usage.reset();
+        model.unwrap().cost
+    };
+
+    assert_eq!(answered("gpt-4o", "gpt-4o-2024-08-06"), Cost::usd(2.5));
+    assert_eq!(answered("gpt-4o", "gpt-4o-2024-05-13"), Cost::usd(5.0));
+    assert_eq!(answered("our-alias", "gpt-4o-mini"), Cost::usd(0.15));
+    assert_eq!(
+        answered("gpt-4o", "an-alias-of-the-gateway"),
+        Cost::usd(2.5)
+    );
 }
 
 #[test]

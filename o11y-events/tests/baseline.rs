@@ -1,6 +1,6 @@
 //! What is worse than a stored run is named, and noise is not.
 
-use o11y_core::{EventBus, attributes, key};
+use o11y_core::{Cost, EventBus, attributes, key};
 use o11y_events::{BaseSubscriber as _, Baseline, BaselineError, LlmUsage, Pricing, Tolerance};
 
 fn baseline_of(latency: u64, failing: u64, calls: u64) -> Baseline {
@@ -37,6 +37,32 @@ fn what_is_worse_than_the_baseline_is_named_and_noise_is_not() {
         .collect();
     assert_eq!(named, ["error_rate", "latency_p50_s", "latency_p95_s"]);
     assert!((worse[0].change - 9.0).abs() < 0.01);
+}
+
+#[test]
+fn a_call_that_costs_less_than_a_millionth_of_a_dollar_is_compared_too() {
+    let baseline = |picodollars: u64| {
+        let bus = EventBus::new();
+        let usage = LlmUsage::new().attach(&bus);
+        for _ in 0..20 {
+            let cost = Cost::from_picodollars(picodollars);
+            bus.event(
+                "llm.generate",
+                attributes! { key::REQUEST_MODEL => "embed", key::COST => cost },
+            );
+        }
+        Baseline::of(&usage.snapshot())
+    };
+    let stored = Baseline::from_json(&baseline(400_000).to_json()).unwrap();
+
+    let same = stored.regressions(&baseline(420_000), Tolerance::new());
+    let worse = stored.regressions(&baseline(600_000), Tolerance::new());
+
+    assert!(same.is_empty(), "{same:?}");
+    assert_eq!(
+        worse[0].to_string(),
+        "(all): cost_per_call_usd is 0.000000600000, was 0.000000400000 (+50.0 %)"
+    );
 }
 
 #[test]

@@ -248,8 +248,18 @@ fn usage_of(event: &Event) -> Option<Usage> {
         return Some(*usage);
     }
     let count = |keys: &[&str]| first_count(event, keys);
-    let input = count(&[key::INPUT_TOKENS, key::PROMPT_TOKENS, "input_tokens"]);
-    let output = count(&[key::OUTPUT_TOKENS, key::COMPLETION_TOKENS, "output_tokens"]);
+    let input = count(&[
+        key::INPUT_TOKENS,
+        key::PROMPT_TOKENS,
+        "input_tokens",
+        "prompt_tokens",
+    ]);
+    let output = count(&[
+        key::OUTPUT_TOKENS,
+        key::COMPLETION_TOKENS,
+        "output_tokens",
+        "completion_tokens",
+    ]);
     if input.is_none() && output.is_none() {
         return None;
     }

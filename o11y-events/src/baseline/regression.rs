@@ -122,7 +122,11 @@ impl Regression {
 impl fmt::Display for Regression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { model, figure, .. } = self;
-        let digits = if self.now < 0.1 { 6 } else { 3 };
+        let digits = match self.now {
+            ..0.000_1 => 12, // money, which is exact to so many
+            ..0.1 => 6,
+            _ => 3,
+        };
         write!(
             f,
             "{model}: {figure} is {:.digits$}, was {:.digits$}",

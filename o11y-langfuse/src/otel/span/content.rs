@@ -129,7 +129,11 @@ impl Content {
                 self.others.push(found);
             }
         }
-        for other in self.others.into_iter().filter(|other| !other.key.is_empty()) {
+        for other in self
+            .others
+            .into_iter()
+            .filter(|other| !other.key.is_empty())
+        {
             attributes.set(other.key, other.value);
         }
     }
