@@ -73,6 +73,39 @@ fn an_outline_shows_order_failures_and_the_attributes_that_are_asked_for() {
 }
 
 #[test]
+fn ids_and_times_of_an_outline_are_the_same_at_every_run() {
+    let run = || {
+        let recording = Recording::new();
+        recording.run(|| {
+            Context::with_span("serve", |span| {
+                let here = Context::current();
+                let (trace, root) = (here.trace_id().unwrap(), here.span_id().unwrap());
+                span.set_attribute("link", format!("/{trace}/{root}"));
+                event("cup.filled", attributes! { "of" => root.to_string() });
+                let brew = Context::start_span("brew");
+                Context::with_span("look", |_span| drop(brew));
+            });
+            Context::with_span("wash", |_span| ());
+        });
+        recording
+            .outline()
+            .with_all()
+            .with_ids()
+            .with_times()
+            .to_string()
+    };
+
+    let expected = "#1 1..8 span serve link=/trace 1/#1\n\
+                    \x20 #2 2..3 event cup.filled of=#1\n\
+                    \x20 #3 4..6 span brew\n\
+                    \x20 #4 5..7 span look\n\
+                    #5 9..10 span wash\n";
+    for _ in 0..3 {
+        assert_eq!(run(), expected);
+    }
+}
+
+#[test]
 fn spans_are_found_by_name_type_and_parent() {
     let recording = Recording::new();
     recording.run(|| {

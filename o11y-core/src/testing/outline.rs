@@ -1,21 +1,21 @@
 //! A recording as an indented tree: text that is the same at every run of the same program.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fmt::{self, Write as _},
 };
 
 use crate::{
-    id::SpanId,
+    id::{SpanId, TraceId},
     observation::Level,
     record::{Record, Status},
 };
 
 /// Traces as text, a line for each span and event: `generation llm.generate [ERROR: no answer]`.
 ///
-/// Compare it with a text, or keep it as a snapshot: it holds no ids and no times. Siblings stand in
-/// the order in which they started; where that differs from run to run, because they are
-/// concurrent, ask for [`by_name`](Self::by_name).
+/// Compare it with a text, or keep it as a snapshot: it holds no ids and no times, or on request
+/// ones that are the same at every run. Siblings stand in the order in which they started; where
+/// that differs from run to run, because they are concurrent, ask for [`by_name`](Self::by_name).
 ///
 /// ```
 /// use o11y_core::{Context, testing::{Outline, Recording}};
@@ -35,12 +35,20 @@ use crate::{
 ///     \x20 span brew [ERROR: no water] error.type=str langfuse.observation.status_message=no water\n\
 ///     \x20 span grind grams=18\n"
 /// );
+/// assert_eq!(
+///     recording.outline().with_ids().with_times(),
+///     "#1 1..6 span serve\n\
+///     \x20 #2 2..3 span grind\n\
+///     \x20 #3 4..5 span brew [ERROR: no water]\n"
+/// );
 /// ```
 #[must_use = "compare it with the tree that you expect"]
 #[derive(Clone)]
 pub struct Outline {
     records: Vec<Record>,
     keys: Keys,
+    ids: bool,
+    times: bool,
 }
 
 /// Which attributes are shown.
@@ -57,6 +65,8 @@ impl Outline {
         Self {
             records,
             keys: Keys::These(Vec::new()),
+            ids: false,
+            times: false,
         }
     }
 
@@ -79,28 +89,62 @@ impl Outline {
         self
     }
 
-    /// Lines below a parent; roots are those whose parent is not in the recording.
-    fn write_level(
-        &self,
-        f: &mut fmt::Formatter<'_>,
-        is_here: &dyn Fn(&Record) -> bool,
-        depth: usize,
-    ) -> fmt::Result {
-        for record in self.records.iter().filter(|record| is_here(record)) {
-            write!(f, "{:indent$}", "", indent = 2 * depth)?;
-            self.write_line(f, record)?;
-            let below = Some(record.span_id());
-            self.write_level(f, &|record| record.parent_id() == below, depth + 1)?;
-        }
-        Ok(())
+    /// Numbers the lines: `#1`. Where an attribute that is shown holds the id of a span or a trace
+    /// of the recording, the number stands in its place: `#1`, `trace 1`.
+    pub fn with_ids(mut self) -> Self {
+        self.ids = true;
+        self
     }
 
-    fn write_line(&self, f: &mut fmt::Formatter<'_>, record: &Record) -> fmt::Result {
+    /// Shows when each began and ended, as numbers in the order of all these moments: `2..5`. What
+    /// is concurrent overlaps.
+    pub fn with_times(mut self) -> Self {
+        self.times = true;
+        self
+    }
+
+    /// The lines in their order. Roots are those whose parent is not in the recording.
+    fn lines(&self) -> Vec<Line<'_>> {
+        let known: HashSet<SpanId> = self.records.iter().map(Record::span_id).collect();
+        let is_root = |record: &Record| record.parent_id().is_none_or(|id| !known.contains(&id));
+        let mut lines = Vec::new();
+        let mut turn = 0;
+        self.add_level(&mut lines, &is_root, 0, &mut turn);
+        lines
+    }
+
+    fn add_level<'a>(
+        &'a self,
+        lines: &mut Vec<Line<'a>>,
+        is_here: &dyn Fn(&Record) -> bool,
+        depth: usize,
+        turn: &mut usize,
+    ) {
+        for record in self.records.iter().filter(|record| is_here(record)) {
+            let place = lines.len();
+            lines.push(Line {
+                record,
+                depth,
+                began: next(turn),
+                ended: 0,
+            });
+            let below = Some(record.span_id());
+            self.add_level(
+                lines,
+                &|record| record.parent_id() == below,
+                depth + 1,
+                turn,
+            );
+            lines[place].ended = next(turn);
+        }
+    }
+
+    fn write_line(&self, f: &mut fmt::Formatter<'_>, record: &Record, ids: &Ids) -> fmt::Result {
         write!(f, "{} {}", record.observation(), record.name())?;
         if record.level() != Level::Default || record.status() == Status::Error {
             write!(f, " [{}", record.level())?;
             if let Some(message) = record.status_message() {
-                write!(f, ": {message}")?;
+                write!(f, ": {}", ids.instead(message))?;
             }
             f.write_char(']')?;
         }
@@ -110,18 +154,97 @@ impl Outline {
                 Keys::All => true,
             };
             if is_shown {
-                write!(f, " {key}={value}")?;
+                write!(f, " {key}={}", ids.instead(&value.to_string()))?;
             }
         }
         f.write_char('\n')
     }
 }
 
+/// A record and where it stands.
+struct Line<'a> {
+    record: &'a Record,
+    depth: usize,
+    /// In which turn it is begun and ended if one goes through the tree, which decides between
+    /// moments that the clock does not tell apart.
+    began: usize,
+    ended: usize,
+}
+
+fn next(turn: &mut usize) -> usize {
+    *turn += 1;
+    *turn
+}
+
+/// The numbers of the moments at which each line began and ended.
+fn times(lines: &[Line<'_>]) -> Vec<[usize; 2]> {
+    let mut moments: Vec<_> = (0..lines.len())
+        .flat_map(|place| {
+            let Line {
+                record,
+                began,
+                ended,
+                ..
+            } = &lines[place];
+            [
+                (record.start, *began, place, 0),
+                (record.end, *ended, place, 1),
+            ]
+        })
+        .collect();
+    moments.sort_unstable_by_key(|(moment, turn, ..)| (*moment, *turn));
+    let mut times = vec![[0; 2]; lines.len()];
+    for (number, (_, _, place, side)) in moments.into_iter().enumerate() {
+        times[place][side] = number + 1;
+    }
+    times
+}
+
+/// What stands in the place of ids.
+#[derive(Default)]
+struct Ids(Vec<(String, String)>);
+
+impl Ids {
+    fn of(lines: &[Line<'_>]) -> Self {
+        let mut traces: HashMap<TraceId, usize> = HashMap::new();
+        let mut ids = Vec::new();
+        for (number, line) in (1..).zip(lines) {
+            let next = traces.len() + 1;
+            let trace_id = line.record.trace_id();
+            if *traces.entry(trace_id).or_insert(next) == next {
+                ids.push((trace_id.to_string(), format!("trace {next}")));
+            }
+            ids.push((line.record.span_id().to_string(), format!("#{number}")));
+        }
+        Self(ids)
+    }
+
+    fn instead(&self, text: &str) -> String {
+        let replace = |text: String, (id, shown): &(String, String)| text.replace(id, shown);
+        self.0.iter().fold(text.to_owned(), replace)
+    }
+}
+
 impl fmt::Display for Outline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known: HashSet<SpanId> = self.records.iter().map(Record::span_id).collect();
-        let is_root = |record: &Record| record.parent_id().is_none_or(|id| !known.contains(&id));
-        self.write_level(f, &is_root, 0)
+        let lines = self.lines();
+        let times = times(&lines);
+        let ids = if self.ids {
+            Ids::of(&lines)
+        } else {
+            Ids::default()
+        };
+        for ((number, line), [began, ended]) in (1..).zip(&lines).zip(times) {
+            write!(f, "{:indent$}", "", indent = 2 * line.depth)?;
+            if self.ids {
+                write!(f, "#{number} ")?;
+            }
+            if self.times {
+                write!(f, "{began}..{ended} ")?;
+            }
+            self.write_line(f, line.record, &ids)?;
+        }
+        Ok(())
     }
 }
 
