@@ -159,8 +159,10 @@ fn arguments<'a>(options: &Options, function: &'a ItemFn) -> Result<Vec<&'a Iden
             _ => {}
         }
     }
+    let has_self = function.sig.receiver().is_some();
     for skipped in &options.skipped {
-        if !arguments.contains(&skipped) {
+        let is_self = has_self && skipped == "self"; // never noted anyway
+        if !is_self && !arguments.contains(&skipped) {
             let message = format!("`{skipped}` is no argument of this function");
             return Err(Error::new(skipped.span(), message));
         }

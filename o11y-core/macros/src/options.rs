@@ -1,7 +1,9 @@
 //! What stands in the brackets: `#[observe(name = "brew", skip(key))]`.
 
 use syn::{
-    Error, Expr, Ident, LitStr, Result, Token, parenthesized,
+    Error, Expr, Ident, LitStr, Result, Token,
+    ext::IdentExt as _,
+    parenthesized,
     parse::{Parse, ParseStream},
     punctuated::Punctuated,
 };
@@ -81,7 +83,7 @@ impl Options {
             "capture_output" => self.captures_output = true,
             "skip" => {
                 self.captures_input = true;
-                self.skipped = listed(input, Ident::parse)?;
+                self.skipped = listed(input, Ident::parse_any)?; // `self` is a keyword
             }
             "attributes" => self.attributes = listed(input, Attribute::parse)?,
             other => {

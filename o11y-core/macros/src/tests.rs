@@ -42,6 +42,11 @@ fn what_is_wrong_is_named_with_what_would_be_right() {
             "`secret` is no argument of this function",
         ),
         (
+            "skip(self)",
+            "fn f(key: u8) {}",
+            "`self` is no argument of this function",
+        ),
+        (
             "capture_input",
             "fn f((a, b): (u8, u8)) {}",
             "an argument needs a name to be noted under",
@@ -92,4 +97,12 @@ fn a_raw_name_is_shown_as_it_is_meant() {
     let expanded = told("", "fn r#move() {}").map(|tokens| tokens.to_string());
 
     assert!(expanded.unwrap_or_default().contains("new (\"move\")"));
+}
+
+#[test]
+fn self_may_be_left_out_by_name_though_it_is_never_noted() {
+    let expanded = told("skip(self, key)", "fn f(&self, key: u8, size: u8) {}");
+
+    let expanded = expanded.unwrap_or_default().to_string();
+    assert!(expanded.contains("\"size\"") && !expanded.contains("\"key\""));
 }
