@@ -65,7 +65,7 @@ impl OptimizationProgress {
     #[must_use]
     pub fn report(&self, optimizer: &str) -> Option<OptimizationReport> {
         let runs = self.lock();
-        let run = runs.iter().rfind(|run| run.optimizer() == optimizer)?;
+        let run = runs.iter().rfind(|run| run.is_of(optimizer))?;
         Some(run.report())
     }
 
@@ -86,7 +86,7 @@ impl OptimizationProgress {
         let mut runs = self.lock();
         let open = runs
             .iter()
-            .rposition(|run| run.optimizer() == optimizer && !run.is_complete());
+            .rposition(|run| run.is_of(optimizer) && !run.is_complete());
         let place = open.filter(|_| phase != OptimizationPhase::Started);
         let place = place.unwrap_or_else(|| {
             runs.push_back(Run::new(optimizer));

@@ -430,6 +430,17 @@ fn an_optimisation_keeps_a_bounded_number_of_trials_and_always_the_best() {
     );
     assert!(progress.report("other 0").is_none());
 
+    let long = "x".repeat(300);
+    telemetry.run(|| {
+        OptimizationEvent::started(long.clone()).emit();
+        OptimizationEvent::trial_completed(long.clone(), 1).emit();
+    });
+    assert_eq!(
+        progress.report(&long).unwrap().trials_completed,
+        1,
+        "a name that is cut is the same name"
+    );
+
     let progress = OptimizationProgress::new().attach(&bus);
     telemetry.run(|| {
         for number in 1..=1_500_u32 {

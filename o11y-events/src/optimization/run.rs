@@ -28,8 +28,8 @@ impl Run {
         }
     }
 
-    pub(super) fn optimizer(&self) -> &str {
-        &self.report.optimizer
+    pub(super) fn is_of(&self, optimizer: &str) -> bool {
+        self.report.optimizer == beginning(optimizer, MAX_NAME_BYTES)
     }
 
     pub(super) fn is_complete(&self) -> bool {
