@@ -44,6 +44,10 @@ pub const REQUEST_STOP_SEQUENCES: &str = "gen_ai.request.stop_sequences";
 pub const REQUEST_SEED: &str = "gen_ai.request.seed";
 /// Whether the answer was asked for in chunks.
 pub const REQUEST_STREAM: &str = "gen_ai.request.stream";
+/// How the call is to be served: `flex`, `priority`.
+pub const REQUEST_SERVICE_TIER: &str = "gen_ai.request.service_tier";
+/// How the provider says that it was served.
+pub const RESPONSE_SERVICE_TIER: &str = "gen_ai.response.service_tier";
 /// The model that answered.
 pub const RESPONSE_MODEL: &str = "gen_ai.response.model";
 /// The provider's id of the answer.

@@ -40,7 +40,8 @@ mod watch;
 /// The first of these that is there: what the call states (`o11y.estimated_usage`,
 /// `o11y.estimated_tokens`, `gen_ai.request.max_tokens`), or what
 /// [`estimate_by`](Self::estimate_by) makes of it. Money is what these tokens cost by
-/// [`pricing`](Self::pricing), each taken for one of the dearest class of its side.
+/// [`pricing`](Self::pricing): those of `o11y.estimated_usage` as the classes that they are stated in,
+/// all others as the dearest class of their side.
 ///
 /// # Bridges
 ///

@@ -61,13 +61,11 @@ impl CallEnd {
     pub(crate) fn cost(&self, prices: &Pricing) -> Option<Cost> {
         let by_table = || {
             let (provider, usage) = (self.call.provider(), self.call.get_usage()?);
+            let tier = ServiceTier::of_call(self.call.get_service_tier())?;
             [self.call.get_response_model(), self.call.model()]
                 .into_iter()
                 .flatten()
-                .find_map(|model| {
-                    let cost = prices.cost(provider, model, &usage, ServiceTier::Standard);
-                    cost.ok()
-                })
+                .find_map(|model| prices.cost(provider, model, &usage, tier).ok())
         };
         self.call.get_cost().or_else(by_table)
     }

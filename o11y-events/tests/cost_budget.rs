@@ -3,11 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use o11y_core::{
-    Attributes, Context, Cost, Event, EventBus, Usage, Value, attributes, events, key,
+    Attributes, Context, Cost, Event, EventBus, Generation, Telemetry, Usage, Value, Vetoed,
+    attributes, events, key,
 };
 use o11y_events::{
-    Amount, BaseSubscriber as _, BudgetExceeded, CostBudgetTracker, Measure, Unpriced,
+    Amount, BaseSubscriber as _, BudgetExceeded, CostBudgetTracker, LlmUsage, Measure, Unpriced,
 };
+use serde_json::json;
 
 /// A dollar per thousand tokens of input, two of output, for models whose name begins with `gpt`.
 fn price(_provider: Option<&str>, model: &str, usage: &Usage) -> Option<Cost> {
@@ -168,4 +170,70 @@ fn users_are_told_apart() {
             ("ada".to_owned(), Cost::usd(0.1))
         ]
     );
+}
+
+#[test]
+fn a_call_is_priced_by_the_service_tier_that_it_names_or_that_the_answer_says() {
+    let bus = EventBus::new();
+    let telemetry = Telemetry::events_only(bus.clone());
+    let figures = LlmUsage::new().attach(&bus);
+    let budget = CostBudgetTracker::new(Cost::usd(100.0)).attach(&bus);
+    let million = Usage::new().input(1_000_000);
+    let cost = |asked: Option<&'static str>, served: Option<&'static str>, streams: bool| {
+        let mut call = Generation::new("openai", "gpt-5").estimate_usage(million);
+        if let Some(tier) = asked {
+            call = call.service_tier(tier);
+        }
+        let mut reserved = Cost::ZERO;
+        let answer = json!({
+            "choices": [], "service_tier": served,
+            "usage": {"prompt_tokens": 1_000_000, "completion_tokens": 0},
+        });
+        let answered = Context::generation_blocking(call, |call| {
+            reserved = budget.reserved();
+            if streams {
+                call.record_chunk(&answer);
+            } else {
+                call.record_response(&answer);
+            }
+            Ok::<_, Vetoed>(())
+        });
+        answered.unwrap();
+        let costs = (reserved, budget.spent());
+        assert_eq!(figures.snapshot().total.cost, costs.1);
+        figures.reset();
+        budget.reset();
+        costs
+    };
+    let usd = Cost::usd;
+
+    telemetry.run(|| {
+        assert_eq!(cost(None, None, false), (usd(1.25), usd(1.25)));
+        assert_eq!(
+            cost(Some("auto"), Some("default"), true),
+            (usd(1.25), usd(1.25))
+        );
+        assert_eq!(cost(Some("flex"), None, false), (usd(0.625), usd(0.625)));
+        assert_eq!(
+            cost(Some("flex"), Some("default"), false),
+            (usd(0.625), usd(1.25))
+        );
+        assert_eq!(cost(None, Some("priority"), true), (usd(1.25), usd(2.5)));
+        assert_eq!(
+            cost(None, Some("warp"), false),
+            (usd(1.25), Cost::ZERO),
+            "it may cost anything"
+        );
+    });
+    let unpriced = CostBudgetTracker::new(usd(1.0))
+        .refuse_unpriced()
+        .attach(&bus);
+    let mut request = call("1", "gpt-5");
+    request.set(key::REQUEST_SERVICE_TIER, "warp");
+    let refused = bus.try_event("llm.request", request).unwrap_err();
+    assert_eq!(
+        refused.downcast_ref::<Unpriced>().unwrap().to_string(),
+        "no price is known for model `gpt-5` of provider `openai` in the tier `warp`"
+    );
+    drop(unpriced);
 }

@@ -57,6 +57,8 @@ pub struct Call<'a> {
     start: Ticks,
     told: Told,
     response_model: Value,
+    /// Boxed, because most answers say nothing of it, or that it was the usual one.
+    service_tier: Option<Box<Value>>,
     usage: Option<Usage>,
     cost: Option<Cost>,
     retries: u32,
@@ -111,6 +113,7 @@ impl<'a> Call<'a> {
             start,
             told: Told::Nothing(asked),
             response_model: Value::null(),
+            service_tier: None,
             usage: None,
             cost: None,
             retries: 0,
@@ -317,6 +320,12 @@ impl<'a> Call<'a> {
         self.span().set_model(model);
     }
 
+    /// Notes how the provider says that the call was served: `flex`, `priority`. Budgets and figures
+    /// price it so, whatever was asked for.
+    pub fn set_service_tier(&mut self, tier: impl Into<Value>) {
+        self.service_tier = Some(Box::new(tier.into()));
+    }
+
     /// Notes the tokens that were used.
     pub fn set_usage(&mut self, usage: Usage) {
         self.usage = Some(usage);
@@ -348,6 +357,9 @@ impl<'a> Call<'a> {
         }
         if let Some(cost) = response::cost_in(&chunk) {
             self.set_cost(cost);
+        }
+        if let Some(tier) = response::service_tier_in(&chunk) {
+            self.set_service_tier(tier);
         }
     }
 
@@ -406,6 +418,9 @@ impl<'a> Call<'a> {
         let milliseconds = |at: Ticks| at.since(start).as_secs_f64() * 1_000.0;
         let mut attributes = self.take_attributes();
         attributes.put(key::RESPONSE_MODEL, self.response_model.clone());
+        if let Some(tier) = self.service_tier.take() {
+            attributes.put(key::RESPONSE_SERVICE_TIER, *tier);
+        }
         attributes.put(key::DURATION_MS, milliseconds(now).into());
         attributes.put(
             key::TIME_TO_FIRST_TOKEN_MS,

@@ -41,6 +41,8 @@ pub(super) struct Asked {
     max_tokens: Option<u64>,
     estimate: Option<u64>,
     estimated_usage: Value,
+    /// Boxed, because few calls name one.
+    service_tier: Option<Box<Value>>,
 }
 
 /// What is asked of a model unless something else is said.
@@ -77,6 +79,7 @@ impl Generation {
                 max_tokens: None,
                 estimate: None,
                 estimated_usage: Value::null(),
+                service_tier: None,
             },
         }
     }
@@ -115,6 +118,14 @@ impl Generation {
     pub fn max_tokens(mut self, tokens: u64) -> Self {
         self.asked.max_tokens = Some(tokens);
         self.attribute(key::REQUEST_MAX_TOKENS, tokens)
+    }
+
+    /// Sets how the call is to be served, as the request's `service_tier` says: `flex`, `priority`.
+    /// Budgets and figures price it so.
+    pub fn service_tier(mut self, tier: impl Into<Value>) -> Self {
+        let tier = tier.into();
+        self.asked.service_tier = Some(Box::new(tier.clone()));
+        self.attribute(key::REQUEST_SERVICE_TIER, tier)
     }
 
     parameters! {
@@ -192,6 +203,9 @@ impl Asked {
         attributes.put(key::ESTIMATED_TOKENS, self.estimate.into());
         attributes.put(key::ESTIMATED_USAGE, self.estimated_usage.take());
         attributes.put(key::REQUEST_MAX_TOKENS, self.max_tokens.into());
+        if let Some(tier) = self.service_tier.take() {
+            attributes.put(key::REQUEST_SERVICE_TIER, *tier);
+        }
         attributes
     }
 }

@@ -70,9 +70,20 @@ pub(crate) fn cost_in(json: &Json) -> Option<Cost> {
     openai::cost(json)
 }
 
+/// How the call was served, where a provider says it, in the same places: OpenAI beside the usage,
+/// Anthropic in it.
+pub(crate) fn service_tier_in(json: &Json) -> Option<&str> {
+    let json = responses::inside_event(json);
+    let places = [json, &json["usage"], &json["message"]["usage"]];
+    places
+        .into_iter()
+        .find_map(|place| place["service_tier"].as_str())
+}
+
 fn read(json: &Json) -> Answer<'_> {
     let json = responses::inside_event(json);
     Answer {
+        service_tier: service_tier_in(json),
         usage: usage_in(json),
         cost: cost_in(json),
         ..read_message(json)

@@ -55,6 +55,9 @@ typed_event! {
     model / model: subject = key::REQUEST_MODEL, "model", key::RESPONSE_MODEL, key::MODEL;
     /// The model that answered, which may be a dated version of the one asked.
     response_model / get_response_model: text = key::RESPONSE_MODEL;
+    /// How it was served (`flex`, `priority`), by which it is priced; where only what was asked for is
+    /// known, that.
+    service_tier / get_service_tier: text = key::RESPONSE_SERVICE_TIER, key::REQUEST_SERVICE_TIER, "service_tier";
     /// What the call cost.
     cost / get_cost: money = key::COST, "gen_ai.usage.cost";
     /// How long it took. Kept as milliseconds.

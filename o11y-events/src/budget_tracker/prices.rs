@@ -26,15 +26,22 @@ impl Prices {
         Self::Table(Pricing::builtin().clone())
     }
 
-    /// What a call cost.
+    /// What a call cost that names this service tier.
     pub(super) fn cost(
         &self,
         provider: Option<&str>,
         model: &str,
         usage: &Usage,
+        tier: Option<&str>,
     ) -> Result<Cost, Unpriced> {
         match self {
-            Self::Table(table) => table.cost(provider, model, usage, ServiceTier::Standard),
+            Self::Table(table) => match ServiceTier::of_call(tier) {
+                Some(tier) => table.cost(provider, model, usage, tier),
+                None => Err(Unpriced::UnknownTier {
+                    model: UnpricedModel::new(provider, model),
+                    tier: tier.unwrap_or_default().into(),
+                }),
+            },
             Self::By(price) => price(provider, model, usage)
                 .ok_or_else(|| Unpriced::Model(UnpricedModel::new(provider, model))),
         }
@@ -45,12 +52,13 @@ impl Prices {
         &self,
         provider: Option<&str>,
         model: &str,
-        input: u64,
-        output: u64,
+        (input, output): (u64, u64),
+        tier: Option<&str>,
     ) -> Option<Cost> {
         let price = match self {
             Self::Table(table) => {
-                return table.ceiling(provider, model, input, output, ServiceTier::Standard);
+                let tier = ServiceTier::of_call(tier)?;
+                return table.ceiling(provider, model, input, output, tier);
             }
             Self::By(price) => price,
         };

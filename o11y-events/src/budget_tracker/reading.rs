@@ -19,6 +19,8 @@ pub(super) struct Said<'a> {
     pub(super) provider: Option<Cow<'a, str>>,
     pub(super) model: Option<Cow<'a, str>>,
     pub(super) response_model: Option<&'a str>,
+    /// How it was served, or is to be.
+    pub(super) tier: Option<&'a str>,
     user: Option<&'a str>,
     pub(super) estimated_usage: Option<&'a Usage>,
     pub(super) estimated_tokens: Option<u64>,
@@ -101,6 +103,8 @@ impl<'a> Said<'a> {
             key::MIRROR => self.is_mirror = value.as_bool() == Some(true),
             key::PROVIDER_NAME => self.provider = value.as_str().map(Cow::Borrowed),
             key::REQUEST_MODEL => self.model = value.as_str().map(Cow::Borrowed),
+            key::RESPONSE_SERVICE_TIER => self.tier = value.as_str(),
+            key::REQUEST_SERVICE_TIER => self.tier = self.tier.or(value.as_str()),
             "user.id" => self.user = self.user.or(value.as_str()),
             _ => {}
         }

@@ -35,7 +35,8 @@ impl Said<'_> {
     pub(super) fn unpriced(&self, prices: &Prices) -> Option<Unpriced> {
         let usage = Usage::new().input(1);
         let model = self.model.as_deref().unwrap_or("(unknown)");
-        prices.cost(self.provider.as_deref(), model, &usage).err()
+        let provider = self.provider.as_deref();
+        prices.cost(provider, model, &usage, self.tier).err()
     }
 
     /// The most tokens that the model of a request gives.
@@ -52,7 +53,7 @@ impl Said<'_> {
             return ask;
         };
         if let Some(usage) = self.estimated_usage {
-            return match prices.cost(provider, model, usage) {
+            return match prices.cost(provider, model, usage, self.tier) {
                 Ok(cost) => ask.cost(cost),
                 Err(_unpriced) => ask, // its end tells
             };
@@ -65,7 +66,7 @@ impl Said<'_> {
         let output = output.unwrap_or(0).min(total);
         // What is output may be less, and then input is more: the dearest is at one of the two ends.
         let ends = [(total, 0), (total - output, output)];
-        let costs = ends.map(|(input, output)| prices.ceiling(provider, model, input, output));
+        let costs = ends.map(|tokens| prices.ceiling(provider, model, tokens, self.tier));
         match costs.into_iter().flatten().max() {
             Some(cost) if ask.is_bound() => ask.cost(cost),
             Some(cost) => ask.cost_at_least(cost),

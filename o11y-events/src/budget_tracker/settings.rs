@@ -32,7 +32,8 @@ macro_rules! settings {
             self
         }
 
-        /// Prices calls that do not say what they cost by this table, at the standard tier.
+        /// Prices calls that do not say what they cost by this table, at the service tier that the
+        /// answer names, or else the request; at the standard one if neither does.
         ///
         /// Defaults to [`Pricing::builtin`](crate::Pricing::builtin) if the budget, or any other of
         /// its tree, limits money; else calls are not priced.

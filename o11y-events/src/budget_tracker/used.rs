@@ -37,7 +37,7 @@ impl Said<'_> {
         [self.response_model, self.model.as_deref()]
             .into_iter()
             .flatten()
-            .find_map(|model| prices.cost(provider, model, usage).ok())
+            .find_map(|model| prices.cost(provider, model, usage, self.tier).ok())
     }
 }
 

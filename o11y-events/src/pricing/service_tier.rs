@@ -25,7 +25,7 @@ impl ServiceTier {
     ///
     /// | text | tier |
     /// |---|---|
-    /// | `default`, `standard`, `auto`, `on_demand` | [`Standard`](Self::Standard) |
+    /// | `default`, `standard`, `standard_only`, `auto`, `on_demand` | [`Standard`](Self::Standard) |
     /// | `batch` | [`Batch`](Self::Batch) |
     /// | `flex` | [`Flex`](Self::Flex) |
     /// | `priority` | [`Priority`](Self::Priority) |
@@ -38,7 +38,7 @@ impl ServiceTier {
     /// ```
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        let standard = ["default", "standard", "auto", "on_demand"];
+        let standard = ["default", "standard", "standard_only", "auto", "on_demand"];
         if standard
             .iter()
             .any(|known| name.eq_ignore_ascii_case(known))
@@ -47,6 +47,11 @@ impl ServiceTier {
         }
         let mut all = Self::ALL.into_iter();
         all.find(|tier| name.eq_ignore_ascii_case(tier.name()))
+    }
+
+    /// The tier of a call that names one, or that names none.
+    pub(crate) fn of_call(name: Option<&str>) -> Option<Self> {
+        name.map_or(Some(Self::Standard), Self::from_name)
     }
 
     pub(crate) const fn name(self) -> &'static str {

@@ -21,6 +21,14 @@ pub enum Unpriced {
         /// The tokens of its input.
         input_tokens: u64,
     },
+    /// The call was served in a tier whose meaning is not known.
+    #[error("no price is known for {model} in the tier `{tier}`")]
+    UnknownTier {
+        /// Which model.
+        model: UnpricedModel,
+        /// The name of the tier.
+        tier: Box<str>,
+    },
     /// The model has no price for a class of tokens that the call used.
     #[error("no price is known for `{class}` of {model}")]
     Class {

@@ -19,6 +19,7 @@ pub(super) struct Answer<'a> {
     /// Why the model stopped, once for each message.
     pub(super) finish_reasons: Vec<&'a str>,
     pub(super) output: Option<Output<'a>>,
+    pub(super) service_tier: Option<&'a str>,
     pub(super) usage: Option<Usage>,
     pub(super) cost: Option<Cost>,
 }
@@ -49,6 +50,9 @@ impl<'a> Answer<'a> {
             Some(Output::Text(text)) => call.set_output(text),
             Some(Output::Json(json)) => call.set_output(&*json),
             None => {}
+        }
+        if let Some(tier) = self.service_tier {
+            call.set_service_tier(tier);
         }
         if let Some(usage) = self.usage {
             call.set_usage(usage);

@@ -15,8 +15,7 @@ pub(in crate::tower) struct Question<'a> {
 }
 
 /// Parameters that Langfuse shows, or prices by, under OpenTelemetry's names or their own.
-const WORDS: [(&str, &str); 3] = [
-    ("service_tier", "gen_ai.request.service_tier"),
+const WORDS: [(&str, &str); 2] = [
     ("reasoning_effort", "gen_ai.request.reasoning_effort"),
     ("speed", "gen_ai.request.speed"),
 ];
@@ -99,6 +98,9 @@ impl<'a> Question<'a> {
         }
         if let Some(count) = self.get::<u64>("n") {
             generation = generation.attribute("gen_ai.request.choice.count", count);
+        }
+        if let Some(tier) = self.get::<String>("service_tier") {
+            generation = generation.service_tier(tier);
         }
         for (name, key) in WORDS {
             if let Some(word) = self.get::<String>(name) {
