@@ -57,7 +57,9 @@ const GRACE: Duration = Duration::from_secs(5);
 /// ```
 ///
 /// Tokens by class are an object of classes, a cost is a number of dollars, and JSON text stays a
-/// text. An event inside a span is written once, even if the span's sink is told of it as well.
+/// text. An event inside a span is written once, even if the span's sink is told of it as well: by the
+/// bus that this is attached to. A [scope](o11y_core::Telemetry::scoped) with a bus of its own needs a
+/// writer of its own.
 ///
 /// # Content
 ///

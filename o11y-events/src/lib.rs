@@ -1,6 +1,19 @@
 //! Subscribers for the events of `o11y-core`: your own in ten lines, and a token budget that
 //! truly stops a run.
 //!
+//! ```text
+//!  Context::generation
+//!       │
+//!       ├─ llm.request ─► bus ─► budgets: what the call may use is reserved
+//!       │                    └─ or a veto ─► back to the caller, nothing is sent
+//!   the model is asked
+//!       │
+//!       └─ llm.generate, llm.error, llm.vetoed ─► bus ─┬─► budgets: settled, or given back
+//!                                                      └─► figures, alerts, lines of JSON
+//!
+//!  event(name, attributes) ─► bus ─► subscribers of your own, on the same thread
+//! ```
+//!
 //! # Your own subscriber
 //!
 //! A struct, a handler, and one line that says which events it hears:
