@@ -7,7 +7,8 @@ use o11y_core::{
     attributes, events, key,
 };
 use o11y_events::{
-    Amount, BaseSubscriber as _, BudgetExceeded, CostBudgetTracker, LlmUsage, Measure, Unpriced,
+    Amount, Ask, BaseSubscriber as _, BudgetExceeded, CostBudgetTracker, LlmUsage, Measure,
+    Unpriced,
 };
 use serde_json::json;
 
@@ -80,6 +81,19 @@ fn the_most_that_a_call_can_cost_is_held_while_it_runs() {
         (budget.spent(), budget.reserved()),
         (Cost::usd(0.05), Cost::ZERO)
     );
+}
+
+#[test]
+fn a_cost_that_is_estimated_by_hand_is_held_as_it_is() {
+    let bus = EventBus::new();
+    let budget = budget(1.0)
+        .estimate_by(|_request| Ask::new().tokens(400).cost(Cost::usd(0.1)))
+        .attach(&bus);
+
+    bus.try_event("llm.request", call("1", "gpt")).unwrap();
+
+    assert_eq!(budget.reserved(), Cost::usd(0.1)); // 400 of output would be 0.8
+    assert_eq!(budget.budget().reserved().tokens, 400);
 }
 
 #[test]

@@ -46,8 +46,11 @@ impl Said<'_> {
         Some(Ask::new().output_tokens(most))
     }
 
-    /// The most that such a call can cost.
+    /// The most that such a call can cost, unless whoever estimated it has said so.
     pub(super) fn price(&self, ask: Ask, prices: &Prices) -> Ask {
+        if ask.stated(Measure::Cost).is_some() {
+            return ask;
+        }
         let provider = self.provider.as_deref();
         let Some(model) = self.model.as_deref() else {
             return ask;
