@@ -7,8 +7,8 @@ use o11y_core::{
     attributes, events, key,
 };
 use o11y_events::{
-    Amount, Ask, BaseSubscriber as _, BudgetExceeded, CostBudgetTracker, LlmUsage, Measure,
-    Unpriced,
+    Amount, Ask, BaseSubscriber as _, Budget, BudgetExceeded, BudgetTracker, CostBudgetTracker,
+    Limits, LlmUsage, Measure, Unpriced,
 };
 use serde_json::json;
 
@@ -250,4 +250,52 @@ fn a_call_is_priced_by_the_service_tier_that_it_names_or_that_the_answer_says() 
         "no price is known for model `gpt-5` of provider `openai` in the tier `warp`"
     );
     drop(unpriced);
+}
+
+#[test]
+fn a_price_or_an_estimate_that_panics_neither_opens_the_budget_nor_leaves_anything_held() {
+    let bus = EventBus::new();
+    let budget = Budget::new("b", Limits::new().tokens(100).cost(Cost::usd(1.0)));
+    let tracker = BudgetTracker::new(&budget)
+        .estimate_by(
+            |request| match request.attribute("tokens").and_then(Value::as_u64) {
+                Some(tokens) => Ask::new().tokens(tokens).cost(Cost::ZERO),
+                None => panic!("no estimate"),
+            },
+        )
+        .priced_by(|_, _, _| panic!("no price"))
+        .attach(&bus);
+    let mut stated = call("1", "gpt");
+    stated.set("tokens", 60);
+
+    let mut bounded = call("0", "gpt");
+    bounded.set(key::ESTIMATED_TOKENS, 30);
+
+    bus.try_event("llm.request", bounded).unwrap(); // its price panics
+    assert_eq!(budget.reserved().tokens, 30);
+    bus.event("llm.vetoed", call("0", "gpt"));
+    bus.try_event("llm.request", stated).unwrap();
+    bus.try_event("llm.request", call("2", "gpt")).unwrap(); // is admitted, because something is left
+    assert_eq!(budget.snapshot().open, 2);
+    for id in ["1", "2"] {
+        bus.event("llm.generate", end(id, "gpt", Usage::new().input(50)));
+    }
+    let refused = bus.try_event("llm.request", call("3", "gpt"));
+
+    assert!(
+        refused
+            .unwrap_err()
+            .downcast_ref::<BudgetExceeded>()
+            .is_some()
+    );
+    let snapshot = budget.snapshot();
+    assert_eq!(
+        (
+            snapshot.spent.tokens,
+            snapshot.reserved.tokens,
+            snapshot.open
+        ),
+        (100, 0, 0)
+    );
+    assert_eq!((bus.panics(), tracker.unpriced_calls()), (4, 2));
 }

@@ -1,12 +1,15 @@
 //! What every tracker does when a model call begins and ends.
 
 use std::{
+    any::Any,
     borrow::Cow,
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    thread,
     time::Duration,
 };
 
@@ -138,12 +141,17 @@ impl Watch {
         }
         let prices = self.prices();
         let budget = self.budget_of(request);
-        let ask = self
-            .ask(request, &said, prices.as_ref())
-            .inspect_err(|_| budget.note_refused())?;
+        let ask = caught(|| self.ask(request, &said, prices.as_ref()));
+        // An estimate or a price that panics has said nothing; the call is judged all the same.
+        let (ask, panic) = match ask {
+            Ok(ask) => (ask.inspect_err(|_| budget.note_refused())?, None),
+            Err(panic) => (said.estimate().unwrap_or_default(), Some(panic)),
+        };
         budget
             .begin(self.caller(&said), &ask, self.settings.expiry)
-            .map_err(Refusal::Exceeded)
+            .map_err(Refusal::Exceeded)?;
+        go_on(panic);
+        Ok(())
     }
 
     /// What a call asks for, its money included.
@@ -198,7 +206,11 @@ impl Watch {
             return;
         }
         let prices = self.prices();
-        let used = said.used(prices.as_ref());
+        // A price that panics is none, and must not leave the call held.
+        let (used, panic) = match caught(|| said.used(prices.as_ref())) {
+            Ok(used) => (used, None),
+            Err(panic) => (said.used(None), Some(panic)),
+        };
         let unmetered = !used.metered && answered;
         let ended = Ended {
             used: used.amounts,
@@ -218,6 +230,7 @@ impl Watch {
         if !used.priced && self.budget_of(end).limits_cost() {
             self.unpriced.note(ended.names);
         }
+        go_on(panic);
     }
 
     fn covers(&self, event: &Event) -> bool {
@@ -245,6 +258,18 @@ impl Watch {
 
     fn give_back(&self) {
         self.budget().give_back_all_of(self.id);
+    }
+}
+
+/// Runs code of the user's.
+fn caught<R>(f: impl FnOnce() -> R) -> thread::Result<R> {
+    catch_unwind(AssertUnwindSafe(f))
+}
+
+/// A panic of the user's code goes on to the bus, which counts it.
+fn go_on(panic: Option<Box<dyn Any + Send>>) {
+    if let Some(panic) = panic {
+        resume_unwind(panic);
     }
 }
 
