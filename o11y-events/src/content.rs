@@ -7,8 +7,9 @@ use o11y_core::{Value, key};
 /// Texts that are longer are taken for content, whatever they are called.
 const MAX_PLAIN_BYTES: usize = 128;
 
-/// What went in, what came out, and what quotes it.
-const CONTENT: [&str; 22] = [
+/// What went in, what came out, and what quotes it, under the names of any tool: at least what an
+/// exporter keeps back when content is not captured.
+const CONTENT: [&str; 37] = [
     key::INPUT,
     key::OUTPUT,
     key::STATUS_MESSAGE,
@@ -18,27 +19,45 @@ const CONTENT: [&str; 22] = [
     key::ERROR_SOURCES,
     "langfuse.trace.input",
     "langfuse.trace.output",
+    "langfuse.experiment.item.expected_output",
     "gen_ai.input.messages",
     "gen_ai.output.messages",
     "gen_ai.system_instructions",
+    "gen_ai.tool.definitions",
     "gen_ai.tool.call.arguments",
     "gen_ai.tool.call.result",
     "gen_ai.prompt",
     "gen_ai.completion",
     "input",
     "output",
+    "prompt",
+    "completion",
+    "messages",
     "input.value",
     "output.value",
+    "final_result",
+    "all_messages_events",
+    "tool_arguments",
+    "tool_response",
+    "traceloop.entity.input",
+    "traceloop.entity.output",
+    "mlflow.spanInputs",
+    "mlflow.spanOutputs",
+    "pydantic_ai.all_messages",
     "exception.message",
     "exception.stacktrace",
+    "error.message",
 ];
 
-/// Keys of lists that are spread over many attributes.
-const CONTENT_PREFIXES: [&str; 4] = [
+/// How keys begin of lists that are spread over many attributes, and of whole families.
+const CONTENT_PREFIXES: [&str; 7] = [
     "gen_ai.prompt.",
     "gen_ai.completion.",
-    "llm.input_messages.",
-    "llm.output_messages.",
+    "llm.input_messages",
+    "llm.output_messages",
+    "ai.prompt",
+    "ai.response.",
+    "ai.result.",
 ];
 
 /// A value that is not to be shown: how long it is.
@@ -83,6 +102,9 @@ mod tests {
             shown("order", "x".repeat(129)).as_deref(),
             Some("<129 bytes>")
         );
+        for key in ["prompt", "messages", "tool_arguments", "ai.prompt.messages"] {
+            assert_eq!(shown(key, "secret").as_deref(), Some("<6 bytes>"), "{key}");
+        }
         assert_eq!(shown("order", "x".repeat(128)), None);
         assert_eq!(shown(key::PROMPT_TOKENS, 12), None);
         assert_eq!(shown(key::REQUEST_MODEL, "gpt-4o"), None);
