@@ -119,10 +119,14 @@ fn arrow(is_written: bool, returned: Option<&Type>) -> TokenStream {
 fn noted(options: &Options, function: &ItemFn) -> Result<TokenStream> {
     let arguments = arguments(options, function)?;
     let names = arguments.iter().map(ToString::to_string);
+    // Where the argument stands, for the compiler to show which one is not `Serialize`.
+    let values = arguments
+        .iter()
+        .map(|argument| quote_spanned!(argument.span()=> &#argument));
     let input = (options.captures_input && !arguments.is_empty()).then(|| {
         quote_spanned! {Span::mixed_site()=>
             span.set_input(::o11y_core::__private::Arguments::new()
-                #(.with(#names, &#arguments))*
+                #(.with(#names, #values))*
                 .finish());
         }
     });
