@@ -1,6 +1,5 @@
 //! Messages of a call: those that come as events, and the system's that comes apart.
 
-use serde::de::IgnoredAny;
 use serde_json::{Map, Value as Json};
 
 use super::fields::Fields;
@@ -122,9 +121,18 @@ pub(super) fn with_system(system: &Value, asked: Value) -> Value {
     }
 }
 
-/// Whether it is a list as JSON. Plain text may begin like one: `[Important] Be short.`
+/// Whether it is a list of messages or of their parts as JSON, by how it begins and ends: to read all
+/// of it would cost the program's time. Plain text may begin like one: `[Important] Be short.`
 fn is_list(text: &str) -> bool {
-    text.starts_with('[') && serde_json::from_str::<Vec<IgnoredAny>>(text).is_ok()
+    let inside = text.strip_prefix('[').and_then(|rest| {
+        let inside = rest.trim_end().strip_suffix(']')?;
+        Some(inside.trim())
+    });
+    inside.is_some_and(|inside| {
+        inside.is_empty()
+            || inside.starts_with('{') && inside.ends_with('}')
+            || inside.starts_with('"') && inside.ends_with('"')
+    })
 }
 
 #[cfg(test)]
@@ -168,7 +176,7 @@ mod tests {
             together("[INST] Be short.", Some("[]")),
             r#"[{"content":"[INST] Be short.","role":"system"}]"#
         );
-        for asked in ["[urgent] Help", "[", "[1] and [2]"] {
+        for asked in ["[urgent] Help", "[", "[]]", "[1] and [2]", "[{x}] Help"] {
             assert_eq!(together("Be short.", Some(asked)), asked);
         }
     }
