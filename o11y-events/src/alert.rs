@@ -29,7 +29,8 @@ mod watch;
 ///
 /// with `alert.name`, `alert.measure`, `alert.value`, `alert.limit` (in seconds, dollars or as a
 /// share), `alert.model` if the alert is for one, and `alert.calls`, over how many calls. Each
-/// crossing is told once, by whichever thread sees it, and never becomes an observation.
+/// crossing is told once, in the order in which they happened, by whichever thread sees it, and never
+/// becomes an observation.
 ///
 /// ```
 /// use std::{sync::{Arc, Mutex}, time::Duration};
@@ -92,12 +93,11 @@ impl Alerts {
             return;
         };
         for watch in &self.watches {
-            let crossing = watch
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .look(&call, &self.prices);
-            if let Some(crossing) = crossing {
+            let lock = || watch.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut next = lock().look(&call, &self.prices);
+            while let Some(crossing) = next {
                 tell(crossing);
+                next = lock().next_untold();
             }
         }
     }

@@ -519,6 +519,29 @@ fn an_alert_is_raised_and_cleared_once_per_crossing() {
 }
 
 #[test]
+fn everybody_hears_of_crossings_in_the_order_in_which_they_happened() {
+    let (bus, telemetry) = bus();
+    let _alerts = Alerts::new([Alert::tokens_per_call("long", 100).over(1).after(1)]).attach(&bus);
+    let call = |tokens: u64| {
+        o11y_core::event("llm.generate", attributes! { key::TOTAL_TOKENS => tokens });
+    };
+    let _mender = bus.subscribe("alert.raised", move |_: &Event| call(1));
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let _pager = bus.subscribe("alert.*", {
+        let told = Arc::clone(&told);
+        move |event: &Event| told.lock().unwrap().push(event.name().to_owned())
+    });
+
+    telemetry.run(|| {
+        call(500);
+        call(500);
+    });
+
+    let once = ["alert.raised", "alert.cleared"];
+    assert_eq!(*told.lock().unwrap(), [once, once].concat());
+}
+
+#[test]
 fn an_alert_is_raised_once_by_eight_threads_and_its_handler_may_call() {
     let (bus, telemetry) = bus();
     let alerts = Alerts::new([Alert::tokens_per_call("long", 100).after(1)]).attach(&bus);

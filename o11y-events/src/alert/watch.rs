@@ -12,6 +12,9 @@ use crate::{
     pricing::Pricing,
 };
 
+/// How many crossings wait while somebody takes long to hear of one.
+const MAX_UNTOLD: usize = 64;
+
 #[derive(Debug)]
 pub(super) struct Watch {
     alert: Alert,
@@ -19,9 +22,14 @@ pub(super) struct Watch {
     last: VecDeque<f64>,
     is_raised: bool,
     raised: u64,
+    /// Whether somebody is telling of a crossing. What comes in the meantime, from another thread or
+    /// from whoever hears of it, is told after it.
+    is_telling: bool,
+    untold: VecDeque<Crossing>,
 }
 
 /// The figure has come to the other side.
+#[derive(Debug)]
 pub(super) struct Crossing {
     pub(super) state: AlertState,
     pub(super) model: Option<String>,
@@ -34,11 +42,36 @@ impl Watch {
             last: VecDeque::new(),
             is_raised: false,
             raised: 0,
+            is_telling: false,
+            untold: VecDeque::new(),
         }
     }
 
-    /// Looks at an ended call. Under the lock: one pass over what is kept.
+    /// Looks at an ended call. Whoever is given a crossing has to tell of it, and then of what
+    /// [`next_untold`](Self::next_untold) gives.
     pub(super) fn look(&mut self, call: &CallEnd, prices: &Pricing) -> Option<Crossing> {
+        let crossing = self.crossing(call, prices)?;
+        if self.is_telling {
+            if self.untold.len() < MAX_UNTOLD {
+                self.untold.push_back(crossing);
+            } else {
+                drop(self.untold.pop_back()); // the two undo each other
+            }
+            return None;
+        }
+        self.is_telling = true;
+        Some(crossing)
+    }
+
+    /// What has come while the crossing before was told.
+    pub(super) fn next_untold(&mut self) -> Option<Crossing> {
+        let next = self.untold.pop_front();
+        self.is_telling = next.is_some();
+        next
+    }
+
+    /// Under the lock: one pass over what is kept.
+    fn crossing(&mut self, call: &CallEnd, prices: &Pricing) -> Option<Crossing> {
         if self
             .alert
             .model
@@ -181,6 +214,7 @@ mod tests {
         let mut watch = watch(1);
         let mut told = |milliseconds| {
             let crossing = watch.look(&end(milliseconds), &Pricing::new());
+            assert!(watch.next_untold().is_none());
             crossing.map(|crossing| crossing.state.is_raised)
         };
 
@@ -191,5 +225,21 @@ mod tests {
         assert_eq!(told(901), None);
         assert_eq!(told(900), Some(false));
         assert_eq!(told(950), None);
+    }
+
+    #[test]
+    fn what_waits_to_be_told_is_bounded_and_ends_as_things_stand() {
+        let mut watch = watch(1);
+        let mut look = |milliseconds| watch.look(&end(milliseconds), &Pricing::new());
+        assert!(look(2_000).is_some());
+
+        for _ in 0..100 {
+            assert!(look(100).is_none() && look(2_000).is_none());
+        }
+        assert!(look(100).is_none());
+
+        assert_eq!(watch.untold.len(), MAX_UNTOLD - 1);
+        let told = std::iter::from_fn(|| watch.next_untold());
+        assert_eq!(told.last().map(|last| last.state.is_raised), Some(false));
     }
 }
