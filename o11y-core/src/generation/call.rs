@@ -57,7 +57,7 @@ pub struct Call<'a> {
     start: Ticks,
     told: Told,
     response_model: Value,
-    /// Boxed, because most answers say nothing of it, or that it was the usual one.
+    /// How the answer says that it was served; boxed, to keep the call small.
     service_tier: Option<Box<Value>>,
     usage: Option<Usage>,
     cost: Option<Cost>,
