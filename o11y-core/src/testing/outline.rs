@@ -1,15 +1,18 @@
 //! A recording as an indented tree: text that is the same at every run of the same program.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     fmt::{self, Write as _},
 };
 
+use self::line::{Ids, Line, times};
 use crate::{
-    id::{SpanId, TraceId},
+    id::SpanId,
     observation::Level,
     record::{Record, Status},
 };
+
+mod line;
 
 /// Traces as text, a line for each span and event: `generation llm.generate [ERROR: no answer]`.
 ///
@@ -161,68 +164,9 @@ impl Outline {
     }
 }
 
-/// A record and where it stands.
-struct Line<'a> {
-    record: &'a Record,
-    depth: usize,
-    /// In which turn it is begun and ended if one goes through the tree, which decides between
-    /// moments that the clock does not tell apart.
-    began: usize,
-    ended: usize,
-}
-
 fn next(turn: &mut usize) -> usize {
     *turn += 1;
     *turn
-}
-
-/// The numbers of the moments at which each line began and ended.
-fn times(lines: &[Line<'_>]) -> Vec<[usize; 2]> {
-    let mut moments: Vec<_> = (0..lines.len())
-        .flat_map(|place| {
-            let Line {
-                record,
-                began,
-                ended,
-                ..
-            } = &lines[place];
-            [
-                (record.start, *began, place, 0),
-                (record.end, *ended, place, 1),
-            ]
-        })
-        .collect();
-    moments.sort_unstable_by_key(|(moment, turn, ..)| (*moment, *turn));
-    let mut times = vec![[0; 2]; lines.len()];
-    for (number, (_, _, place, side)) in moments.into_iter().enumerate() {
-        times[place][side] = number + 1;
-    }
-    times
-}
-
-/// What stands in the place of ids.
-#[derive(Default)]
-struct Ids(Vec<(String, String)>);
-
-impl Ids {
-    fn of(lines: &[Line<'_>]) -> Self {
-        let mut traces: HashMap<TraceId, usize> = HashMap::new();
-        let mut ids = Vec::new();
-        for (number, line) in (1..).zip(lines) {
-            let next = traces.len() + 1;
-            let trace_id = line.record.trace_id();
-            if *traces.entry(trace_id).or_insert(next) == next {
-                ids.push((trace_id.to_string(), format!("trace {next}")));
-            }
-            ids.push((line.record.span_id().to_string(), format!("#{number}")));
-        }
-        Self(ids)
-    }
-
-    fn instead(&self, text: &str) -> String {
-        let replace = |text: String, (id, shown): &(String, String)| text.replace(id, shown);
-        self.0.iter().fold(text.to_owned(), replace)
-    }
 }
 
 impl fmt::Display for Outline {
