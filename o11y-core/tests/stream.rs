@@ -123,6 +123,49 @@ fn openai_chat_with_tool_calls_side_by_side() {
 }
 
 #[test]
+fn openai_chat_that_is_spoken_is_noted_as_its_transcript() {
+    Golden {
+        chunks: include_str!("streams/openai_chat_audio.ndjson"),
+        first: 1,
+        output: json!("One flat white."),
+        usage: Some(Usage::new().input(20).output(6).output_audio(24)),
+        model: Some("gpt-4o-audio-preview-2024-12-17"),
+        id: Some("chatcmpl-a1"),
+        finish_reasons: Some(r#"["stop"]"#),
+    }
+    .check();
+}
+
+#[test]
+fn openai_chat_with_the_older_form_of_a_call() {
+    let tools = [("", "steam", r#"{"milk":"oat"}"#)];
+    Golden {
+        chunks: include_str!("streams/openai_chat_function.ndjson"),
+        first: 0,
+        output: message(None, &tools),
+        usage: None,
+        model: Some("gpt-4-0613"),
+        id: Some("chatcmpl-b1"),
+        finish_reasons: Some(r#"["function_call"]"#),
+    }
+    .check();
+}
+
+#[test]
+fn groq_whose_tokens_lie_in_a_place_of_their_own() {
+    Golden {
+        chunks: include_str!("streams/groq.ndjson"),
+        first: 1,
+        output: json!("A latte."),
+        usage: Some(Usage::new().input(37).output(4)),
+        model: Some("llama-3.3-70b-versatile"),
+        id: Some("chatcmpl-f1"),
+        finish_reasons: Some(r#"["stop"]"#),
+    }
+    .check();
+}
+
+#[test]
 fn openai_chat_with_several_choices_and_reasoning() {
     Golden {
         chunks: include_str!("streams/openai_chat_choices.ndjson"),
@@ -369,6 +412,21 @@ fn a_cost_that_the_last_chunk_states_is_the_calls() {
         record.attribute(key::COST).cloned()
     });
     assert_eq!(cost, Some(Value::from(Cost::usd(0.0025))));
+}
+
+#[test]
+fn a_prompt_that_gemini_blocks_tells_why_there_is_no_answer() {
+    let (stand, output) = output(|call| {
+        call.record_chunk(&json!({
+            "promptFeedback": {"blockReason": "PROHIBITED_CONTENT"},
+            "usageMetadata": {"promptTokenCount": 9, "totalTokenCount": 9}
+        }));
+        assert_eq!(call.usage(), Some(Usage::new().input(9)));
+    });
+
+    let reasons = stand.shown(key::FINISH_REASONS);
+    assert_eq!(reasons.as_deref(), Some(r#"["PROHIBITED_CONTENT"]"#));
+    assert_eq!(output, None);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use proptest::{collection, prelude::*};
 use serde_json::json;
 
 use super::*;
-use crate::usage::Cost;
+use crate::{context::Context, generation::Generation};
 
 fn tokens(input: u64, output: u64) -> Usage {
     Usage::new().input(input).output(output)
@@ -53,6 +53,11 @@ fn usage_is_found_in_the_chunks_of_every_stream() {
     ];
     for chunk in chunks {
         assert_eq!(usage_in(&chunk), Some(tokens(9, 4)), "{chunk}");
+
+        // And on the way that a chunk takes, of which most fields are not even looked at.
+        let mut call = Context::start_generation(Generation::new("any", "asked")).unwrap();
+        call.record_chunk(&chunk);
+        assert_eq!(call.usage(), Some(tokens(9, 4)), "{chunk}");
     }
 }
 

@@ -26,6 +26,12 @@ pub(super) fn read(chunk: Node<'_>, said: &mut Said) {
     for candidate in chunk.items_of(Field::Candidates) {
         gemini(candidate, said);
     }
+    // A prompt that Gemini blocks has no candidates.
+    if let Some(feedback) = chunk.get(Field::PromptFeedback)
+        && let Some(reason) = feedback.text_of(Field::BlockReason)
+    {
+        said.finish(0, reason);
+    }
     ollama(chunk, said);
     bedrock(chunk, said);
 }
@@ -59,11 +65,18 @@ fn openai(choice: Node<'_>, said: &mut Said) {
         for part in delta.items_of(Field::Content) {
             mistral(index, part, said);
         }
+        if let Some(audio) = delta.get(Field::Audio) {
+            said.text(index, audio.text_of(Field::Transcript).unwrap_or(""));
+        }
         if let Some(text) = delta.text_of(Field::Reasoning) {
             said.reasoning(text);
         }
         for call in delta.items_of(Field::ToolCalls) {
             said.tool(index, call.number_of(Field::Index), &function_in(call));
+        }
+        // The older form, of a single call.
+        if let Some(call) = delta.get(Field::FunctionCall) {
+            said.tool(index, None, &named_in(call));
         }
     }
     if let Some(reason) = choice.text_of(Field::FinishReason) {

@@ -27,6 +27,8 @@ macro_rules! fields {
 
 fields! {
     Arguments = "arguments" | "args" | "input",
+    Audio = "audio",
+    BlockReason = "blockReason" | "block_reason",
     CallId = "call_id",
     Candidates = "candidates",
     Choices = "choices",
@@ -53,6 +55,7 @@ fields! {
     OutputIndex = "output_index",
     PartialJson = "partial_json",
     Parts = "parts",
+    PromptFeedback = "promptFeedback" | "prompt_feedback",
     Reason = "reason",
     Reasoning = "reasoning" | "reasoning_content",
     ReasoningContent = "reasoningContent",
@@ -69,6 +72,9 @@ fields! {
     ToolPlan = "tool_plan",
     ToolUse = "toolUse" | "tool_use",
     ToolUseId = "toolUseId" | "tool_use_id",
+    Transcript = "transcript",
     Type = "type",
-    Usage = "usage" | "usageMetadata" | "usage_metadata" | "eval_count" | "prompt_eval_count",
+    // Also what it lies in, where that has another name: Groq's and Cohere's of version 1.
+    Usage = "usage" | "usageMetadata" | "usage_metadata" | "eval_count" | "prompt_eval_count"
+        | "x_groq" | "meta",
 }
