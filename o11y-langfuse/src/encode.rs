@@ -30,7 +30,7 @@ pub(crate) use self::{
     metadata::METADATA,
     read::{Field, Fields},
 };
-pub(crate) use self::{name::environment, redact::Redactor};
+pub(crate) use self::{name::environment, redact::Redactor, tokens::MAX_SAFE_INTEGER};
 
 /// Fields of the request, from the OTLP definition 1.5.
 const RESOURCE_SPANS: u32 = 1;

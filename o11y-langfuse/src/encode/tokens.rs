@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 pub(super) const RAW: &str = "gen_ai.usage.";
 
 /// The largest whole number that JavaScript has; a larger one is no count to the server.
-pub(super) const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+pub(crate) const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 /// A class of tokens, or what else is said in the same breath.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

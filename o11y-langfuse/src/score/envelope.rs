@@ -3,7 +3,7 @@
 use o11y_core::{Score, ScoreValue, TraceId, Value, ValueRef};
 use serde_json::{Map, Value as Json};
 
-use crate::queue::Item;
+use crate::{encode::MAX_SAFE_INTEGER, queue::Item};
 
 const BEFORE_ID: &str = r#"{"id":""#;
 const BEFORE_TIMESTAMP: &str = r#"","type":"score-create","timestamp":""#;
@@ -113,6 +113,10 @@ fn body(score: &Score, environment: Option<&str>) -> Json {
 fn json(value: &Value) -> Json {
     match value.as_ref() {
         ValueRef::Bool(yes) => yes.into(),
+        // JavaScript, in which the server is written, would round it.
+        ValueRef::Int(number) if number.unsigned_abs() > MAX_SAFE_INTEGER => {
+            number.to_string().into()
+        }
         ValueRef::Int(number) => number.into(),
         ValueRef::Float(number) => number.into(),
         ValueRef::Text(text) => text.into(),
@@ -184,6 +188,24 @@ mod tests {
             json!({
                 "id": "i", "name": "accuracy", "dataType": "NUMERIC", "value": 1.0,
                 "sessionId": "s", "environment": "default-env",
+            })
+        );
+    }
+
+    #[test]
+    fn a_number_in_the_metadata_that_the_server_would_round_is_text() {
+        let score = Score::numeric("n", 1.0).session("s").id("i");
+        let score = score
+            .metadata("order", 9_007_199_254_740_993_i64)
+            .metadata("least", i64::MIN)
+            .metadata("exact", 9_007_199_254_740_991_i64)
+            .metadata("ratio", f64::NAN);
+
+        assert_eq!(
+            sent(&score)["body"]["metadata"],
+            json!({
+                "order": "9007199254740993", "least": "-9223372036854775808",
+                "exact": 9_007_199_254_740_991_i64, "ratio": "NaN",
             })
         );
     }
