@@ -92,6 +92,8 @@ pub struct LangfuseBuilder {
     pub(crate) capture_content: Option<bool>,
     pub(crate) mask: Option<Mask>,
     pub(crate) filter: Option<Filter>,
+    #[cfg(feature = "otel")]
+    pub(crate) all_otel_spans: bool,
     /// Set if the environment switches telemetry off, with the reason.
     pub(crate) off: Option<String>,
 }
@@ -279,6 +281,8 @@ impl LangfuseBuilder {
                 mask: self.mask,
             },
             filter: self.filter,
+            #[cfg(feature = "otel")]
+            all_otel_spans: self.all_otel_spans,
         })
     }
 }

@@ -95,6 +95,8 @@ pub struct Config {
     pub(crate) resource: Resource,
     pub(crate) privacy: Privacy,
     pub(crate) filter: Option<Filter>,
+    #[cfg(feature = "otel")]
+    pub(crate) all_otel_spans: bool,
 }
 
 impl Config {

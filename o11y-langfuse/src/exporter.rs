@@ -116,6 +116,18 @@ impl Exporter {
         desk.hand_over(&desk.shared.spans, item.content_bytes(), || item);
     }
 
+    /// Whether spans of OpenTelemetry's SDK that have nothing to do with models are exported, too.
+    #[cfg(feature = "otel")]
+    pub(crate) fn takes_all_otel_spans(&self) -> bool {
+        self.config.all_otel_spans
+    }
+
+    /// Counts a span that is not to be exported.
+    #[cfg(feature = "otel")]
+    pub(crate) fn leave_out(&self) {
+        self.desk().shared.filtered.fetch_add(1, Ordering::Relaxed); // it guards nothing
+    }
+
     /// Counts a span that comes too late.
     #[cfg(feature = "otel")]
     pub(crate) fn turn_away(&self) {

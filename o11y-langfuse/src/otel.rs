@@ -12,9 +12,9 @@ use std::{
 
 use o11y_core::{FlushError, Observability, Record, Sink as _};
 use opentelemetry::{
-    Context as OtelContext, KeyValue,
+    Context as OtelContext, KeyValue, SpanId as OtelSpanId,
     baggage::BaggageExt as _,
-    trace::{Span as _, TraceContextExt as _},
+    trace::{Span as _, SpanContext, TraceContextExt as _},
 };
 use opentelemetry_sdk::{
     Resource as OtelResource,
@@ -26,7 +26,12 @@ pub(crate) use self::{
     foreign::{Foreign, content_bytes},
     span::IN_CALL,
 };
-use self::{source::Source, span::record_of};
+use self::{
+    open::{Open, Parent},
+    related::is_related,
+    source::Source,
+    span::record_of,
+};
 use crate::{
     builder::LangfuseBuilder,
     config::Config,
@@ -39,6 +44,8 @@ use crate::{
 };
 
 mod foreign;
+mod open;
+mod related;
 mod source;
 mod span;
 
@@ -50,7 +57,7 @@ mod span;
 ///
 /// ```
 /// use o11y_langfuse::{AsyncSpanProcessor, Langfuse, local::Receiver};
-/// use opentelemetry::trace::{Tracer as _, TracerProvider as _};
+/// use opentelemetry::{KeyValue, trace::{Tracer as _, TracerProvider as _}};
 /// use opentelemetry_sdk::trace::SdkTracerProvider;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -62,10 +69,14 @@ mod span;
 ///     .span_processor()?; // from the environment: AsyncSpanProcessor::from_env()?
 /// let provider = SdkTracerProvider::builder().with_span_processor(processor.clone()).build();
 ///
-/// provider.tracer("example").in_span("answer", |_otel| { /* .. */ });
+/// let tracer = provider.tracer("example");
+/// tracer.in_span("GET /answer", |_http| {
+///     let call = KeyValue::new("gen_ai.operation.name", "chat");
+///     tracer.span_builder("chat").with_attributes([call]).start(&tracer);
+/// });
 /// provider.shutdown()?; // delivers what waits
 ///
-/// assert_eq!(processor.stats().delivered, 1);
+/// assert_eq!(processor.stats().delivered, 1); // the call, and not the request around it
 /// # Ok(())
 /// # }
 /// ```
@@ -75,6 +86,7 @@ mod span;
 ///
 /// | | |
 /// |---|---|
+/// | nothing to do with models | [left out](LangfuseBuilder::all_otel_spans), counted as `filtered`; what is below it stands below the next span above |
 /// | not sampled | ignored; the SDK's sampler decides, and `sample_rate` of the builder does not |
 /// | queue full | the oldest make room, counted as `queue_full`; nobody waits |
 /// | `force_flush` | delivers what ended before, at most for the configured shutdown time-out |
@@ -97,6 +109,8 @@ pub struct AsyncSpanProcessor {
 
 struct Core {
     exporter: Arc<Exporter>,
+    /// None: spans that have nothing to do with models are exported, too.
+    open: Option<Open>,
     /// What the exporter says of the process.
     resource: Resource,
     /// If the worker is this processor's alone, it ends with it.
@@ -129,10 +143,15 @@ impl AsyncSpanProcessor {
 
     /// Hands spans to an exporter that others use, too.
     pub(crate) fn sharing(exporter: Arc<Exporter>, resource: Resource, timeout: Duration) -> Self {
-        Observability::otel_spans_arrive(true);
+        let open = (!exporter.takes_all_otel_spans()).then(Open::default);
+        if open.is_none() {
+            // Else ours may stand below one that is left out.
+            Observability::otel_spans_arrive(true);
+        }
         Self {
             core: Some(Arc::new(Core {
                 exporter,
+                open,
                 resource,
                 owned: None,
                 is_shut_down: AtomicBool::new(false),
@@ -162,11 +181,12 @@ impl AsyncSpanProcessor {
 
 impl SpanProcessor for AsyncSpanProcessor {
     fn on_start(&self, span: &mut OtelSpan, cx: &OtelContext) {
-        if self.core.is_none() {
+        let Some(core) = &self.core else {
             return;
-        }
+        };
+        let parent = core.parent_of(span, cx);
         mark_in_call(span, cx);
-        if is_below_app_root(cx) {
+        if parent.is_some_and(|parent| parent.is_remote) && is_claimed(cx, span.span_context()) {
             span.set_attribute(KeyValue::new(span::IS_APP_ROOT, false));
         }
     }
@@ -175,9 +195,9 @@ impl SpanProcessor for AsyncSpanProcessor {
         let Some(core) = &self.core else {
             return;
         };
-        if !span.span_context.is_sampled() {
+        let Some(span) = core.in_its_place(span) else {
             return;
-        }
+        };
         if core.is_shut_down.load(Ordering::Relaxed) {
             core.exporter.turn_away();
             return;
@@ -216,8 +236,52 @@ impl SpanProcessor for AsyncSpanProcessor {
 }
 
 impl Core {
+    /// The point that a span stands below which is being opened, as far as that is exported.
+    fn parent_of(&self, span: &OtelSpan, cx: &OtelContext) -> Option<Parent> {
+        let above = cx.span().span_context().clone();
+        let is_inside = above.is_valid() && above.trace_id() == span.span_context().trace_id();
+        let parent = is_inside.then(|| Parent {
+            id: above.span_id(),
+            is_remote: above.is_remote(),
+        });
+        match &self.open {
+            Some(open) if span.span_context().is_sampled() => {
+                let is_out = !span.exported_data().is_some_and(|span| is_related(&span));
+                let place = open.enter(span.span_context().span_id(), parent, is_out);
+                place.map_or(parent, |place| place.parent)
+            }
+            _ => parent,
+        }
+    }
+
+    /// A span that has ended, below the point where it is to be seen; none if it is left out.
+    fn in_its_place(&self, mut span: SpanData) -> Option<SpanData> {
+        let point = &span.span_context;
+        if !point.is_sampled() {
+            return None;
+        }
+        let place = (self.open.as_ref()).and_then(|open| open.leave(point.span_id()));
+        let Some(place) = place else {
+            return Some(span);
+        };
+        if place.is_out && !is_related(&span) {
+            self.exporter.leave_out();
+            return None;
+        }
+        let parent = place.parent;
+        span.parent_span_id = parent.map_or(OtelSpanId::INVALID, |parent| parent.id);
+        span.parent_span_is_remote = parent.is_some_and(|parent| parent.is_remote);
+        Some(span)
+    }
+
+    fn say_that_none_arrive(&self) {
+        if self.open.is_none() {
+            Observability::otel_spans_arrive(false);
+        }
+    }
+
     fn end(&self, timeout: Duration) -> Result<(), FlushError> {
-        Observability::otel_spans_arrive(false);
+        self.say_that_none_arrive();
         match &self.owned {
             Some(telemetry) => telemetry.shutdown(timeout),
             None => self.exporter.flush(timeout), // the worker goes on for others
@@ -229,16 +293,15 @@ impl Drop for Core {
     /// A worker of its own ends with what is owned; a shared one delivers what waits anyway.
     fn drop(&mut self) {
         if !*self.is_shut_down.get_mut() {
-            Observability::otel_spans_arrive(false);
+            self.say_that_none_arrive();
         }
     }
 }
 
 /// Whether the caller said in its baggage, as Langfuse's SDKs do, that the trace has a root already.
-fn is_below_app_root(called: &OtelContext) -> bool {
-    let parent = called.span().span_context().clone();
+fn is_claimed(called: &OtelContext, point: &SpanContext) -> bool {
     let claim = called.baggage().get("langfuse_trace_id");
-    parent.is_remote() && claim.is_some_and(|of| *of.as_str() == parent.trace_id().to_string())
+    claim.is_some_and(|of| *of.as_str() == point.trace_id().to_string())
 }
 
 /// Marks a span that starts inside of a model call of ours.

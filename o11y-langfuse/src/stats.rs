@@ -76,7 +76,8 @@ pub struct Stats {
     pub last_failure: Option<Failure>,
     /// Requests that failed since one has succeeded.
     pub failures_in_a_row: u64,
-    /// Spans that [`filter`](crate::LangfuseBuilder::filter) left out: not accepted, and no loss.
+    /// Spans that [`filter`](crate::LangfuseBuilder::filter) left out, and those of OpenTelemetry's SDK
+    /// that have nothing to do with models: not accepted, and no loss.
     pub filtered: u64,
     /// Pieces of content that [`mask`](crate::LangfuseBuilder::mask) failed on and that were
     /// hidden.

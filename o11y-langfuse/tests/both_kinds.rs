@@ -16,7 +16,7 @@ use self::rig::{LONG, Rig};
 
 #[test]
 fn both_kinds_make_one_tree_whichever_opens_the_other() {
-    let rig = Rig::new(|builder| builder);
+    let rig = Rig::new(|builder| builder.all_otel_spans(true));
     let provider = SdkTracerProvider::builder()
         .with_span_processor(rig.telemetry.span_processor())
         .build();

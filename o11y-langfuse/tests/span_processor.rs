@@ -40,7 +40,7 @@ fn a_span_leaves_by_itself_after_the_interval() {
 
 #[test]
 fn below_a_callers_claim_for_the_trace_no_span_is_an_application_root() {
-    let rig = Rig::new(|builder| builder);
+    let rig = Rig::new(|builder| builder.all_otel_spans(true));
     let provider = SdkTracerProvider::builder()
         .with_span_processor(rig.processor.clone())
         .build();
@@ -312,7 +312,7 @@ fn a_span_without_ids_is_lost_and_counted() {
 
 #[test]
 fn a_provider_drives_it_like_any_other() {
-    let rig = Rig::new(|builder| builder);
+    let rig = Rig::new(|builder| builder.all_otel_spans(true));
     let provider = SdkTracerProvider::builder()
         .with_span_processor(rig.processor.clone())
         .with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)))

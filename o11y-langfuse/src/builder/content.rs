@@ -71,4 +71,26 @@ impl LangfuseBuilder {
         self.filter = Some(Filter::new(keeps));
         self
     }
+
+    /// Whether spans of OpenTelemetry's SDK are exported that have nothing to do with language
+    /// models, such as those of requests and of databases. Defaults to no, as in Langfuse's own SDKs:
+    /// Langfuse bills by the observation. Spans of [`o11y_core`] are always exported.
+    ///
+    /// A span has to do with models if its instrumentation is known for that, or if one of its keys or
+    /// events is in `gen_ai.`, `langfuse.`, `openinference.`, `llm.` or `traceloop.`. It is judged when
+    /// it is opened and, if that says no, again when it ends. One that is left out is counted as
+    /// [`Stats::filtered`](crate::Stats::filtered), and what is below it stands below the next span
+    /// above. A [`filter`](Self::filter) is asked about the others.
+    ///
+    /// ```
+    /// use o11y_langfuse::Langfuse;
+    ///
+    /// let builder = Langfuse::builder().all_otel_spans(true); // the whole tree
+    /// ```
+    #[cfg(feature = "otel")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "otel")))]
+    pub fn all_otel_spans(mut self, all: bool) -> Self {
+        self.all_otel_spans = all;
+        self
+    }
 }

@@ -112,7 +112,7 @@ pub(super) static METRICS: [Metric; 18] = [
         name: "o11y.span.filtered",
         kind: Kind::Counter,
         unit: "{span}",
-        description: "The spans that the program's filter left out.",
+        description: "The spans that were left out: by the program's filter, or having nothing to do with models.",
         read: |stats, _, show| show(stats.filtered, &[]),
     },
     Metric {
