@@ -28,7 +28,7 @@ pub(crate) use self::text::json_text;
 /// | `&str`, `String`, `Cow<str>`, `Arc<str>`, `char` | text |
 /// | integers that fit `i64` | integer |
 /// | larger integers | text of their digits |
-/// | `f32`, `f64` | number; NaN and infinities the text `NaN`, `inf`, `-inf` |
+/// | `f32`, `f64` | number, an `f32` the one that it is written as; NaN and infinities the text `NaN`, `inf`, `-inf` |
 /// | `Option<T>` | what `T` becomes; `None` leaves the attribute out |
 /// | `&T` where `T: Serialize` | numbers, `bool` and text as above, everything else JSON text |
 /// | empty lists and maps | the JSON text `[]`, `{}` |
@@ -303,8 +303,10 @@ impl From<f64> for Value {
 }
 
 impl From<f32> for Value {
+    /// The number that it is written as: widened, 0.7 would become 0.699999988079071.
     fn from(number: f32) -> Self {
-        Self::from_float(number.into())
+        let written = number.to_compact_string().parse();
+        Self::from_float(written.unwrap_or_else(|_| number.into()))
     }
 }
 

@@ -73,6 +73,20 @@ fn floats_without_a_number_become_text() {
 }
 
 #[test]
+fn a_small_float_is_the_number_that_it_is_written_as() {
+    for (small, number) in [
+        (0.7_f32, 0.7),
+        (1.0, 1.0),
+        (-0.1, -0.1),
+        (1e-40, 1e-40),
+        (f32::MAX, 3.402_823_5e38),
+    ] {
+        assert_eq!(Value::from(small).as_f64(), Some(number));
+        assert_eq!(Value::from(&small).as_f64(), Some(number));
+    }
+}
+
+#[test]
 fn text_is_moved_when_it_is_owned_and_long() {
     let prompt = "x".repeat(2_000);
     let address = prompt.as_ptr();
