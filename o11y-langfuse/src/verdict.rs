@@ -8,7 +8,7 @@
 //! | 500 and other 5xx | sent again, at most 8 times: the request itself may be what the server fails on |
 //! | 400, 422 | halved, down to the spans that are at fault: those are lost as `rejected`, the others delivered |
 //! | 413 | halved; a lone span is trimmed and sent again, and lost as `too_large` if that is no help |
-//! | 401, 403 | lost as `unauthorized`, and said once |
+//! | 401, 403 | lost as `unauthorized`, with the rest of the batch, and said once |
 //! | other | lost as `rejected`: a redirect or a 404 is no Langfuse |
 
 use std::time::{Duration, SystemTime};

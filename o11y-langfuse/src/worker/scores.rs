@@ -208,6 +208,8 @@ impl Scores {
                 self.route = Route::Batches;
                 self.abandon(reason, lane);
             }
+            // The same keys would be refused again, and the server remembers each attempt.
+            (Verdict::Lose(reason @ LossReason::Unauthorized), _) => self.abandon(reason, lane),
             (Verdict::Halve(reason) | Verdict::Lose(reason), _) => {
                 self.lose(&part.scores, reason, lane);
             }

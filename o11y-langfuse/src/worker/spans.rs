@@ -188,6 +188,11 @@ impl Spans {
                         None => lane.ledger.lose(LossReason::TooLarge, count),
                     }
                 }
+                // The same keys would be refused again, and the server remembers each attempt.
+                Verdict::Lose(reason @ LossReason::Unauthorized) => {
+                    lane.ledger.lose_hand(reason);
+                    parts.clear();
+                }
                 Verdict::Halve(reason) | Verdict::Lose(reason) => {
                     lane.ledger.lose(reason, count);
                 }

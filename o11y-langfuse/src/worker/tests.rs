@@ -174,6 +174,19 @@ fn a_request_that_the_server_fails_on_is_given_up_after_eight_attempts() {
 }
 
 #[test]
+fn refused_keys_are_not_tried_with_every_part_of_a_batch() {
+    let rig = Rig::new([status(413), status(403)], None);
+
+    rig.push(8);
+    rig.flush();
+
+    assert_eq!(rig.sent.lock().unwrap().len(), 2);
+    let stats = rig.end(LONG).stats();
+    assert_eq!(stats.lost.get(LossReason::Unauthorized), 8);
+    assert!(stats.is_balanced(), "{stats}");
+}
+
+#[test]
 fn a_server_that_was_away_has_not_failed_at_the_request() {
     let away = (0..7).map(|_| status(503));
     let rig = Rig::new(away.chain([status(500)]), None);

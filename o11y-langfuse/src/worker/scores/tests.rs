@@ -83,6 +83,15 @@ fn a_score_that_the_server_fails_on_is_given_up_after_eight_attempts_alone() {
 }
 
 #[test]
+fn refused_keys_are_not_tried_with_every_score_in_hand() {
+    // No batches here, and no right to anything else.
+    let (stats, seen) = judged(5, &[404, 401], &[]);
+
+    assert_eq!(stats.lost.get(LossReason::Unauthorized), 6);
+    assert_eq!((stats.waiting, seen.len()), (0, 2));
+}
+
+#[test]
 fn a_server_that_is_busy_with_a_score_gets_it_for_as_long_as_it_takes() {
     let (stats, seen) = judged(0, &[], &[429; 50]);
 
