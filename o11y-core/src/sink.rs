@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
+#[cfg(feature = "otel")]
+use crate::id::SpanId;
 use crate::record::Record;
 
 /// Takes spans: an exporter, a test's memory, a fan-out of several.
@@ -121,6 +123,16 @@ impl<'a> Ended<'a> {
     pub fn cut(&mut self, each: usize, bytes: usize) {
         if let Some(record) = &mut *self.slot {
             record.cut(each, bytes);
+        }
+    }
+
+    /// Puts the record below another point of its trace, or at the top.
+    #[cfg(feature = "otel")]
+    #[doc(hidden)] // an exporter does so where it leaves out the span of OpenTelemetry's above
+    pub fn stand_below(&mut self, parent: Option<SpanId>, is_remote: bool) {
+        if let Some(record) = &mut *self.slot {
+            record.parent_id = parent.unwrap_or(SpanId::NONE);
+            record.parent_is_remote = is_remote;
         }
     }
 

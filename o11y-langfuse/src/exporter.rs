@@ -1,5 +1,7 @@
 //! The handle: hands spans and scores to the worker of this process, and asks it to flush or to end.
 
+#[cfg(feature = "otel")]
+use std::sync::OnceLock;
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -8,7 +10,7 @@ use std::{
 use o11y_core::{Ended, Event, FlushError, Observability, Record, Score, Sink};
 
 #[cfg(feature = "otel")]
-use crate::otel::Foreign;
+use crate::otel::{Foreign, Open};
 use crate::{
     config::Config,
     desk::Desk,
@@ -37,6 +39,9 @@ pub(crate) struct Exporter {
     /// Of scores that name no other.
     environment: Option<String>,
     filter: Option<Filter>,
+    /// The open spans of OpenTelemetry's SDK that will be left out, once there is a processor.
+    #[cfg(feature = "otel")]
+    otel_open: OnceLock<Open>,
 }
 
 impl Exporter {
@@ -52,6 +57,8 @@ impl Exporter {
             sample_rate: config.sample_rate,
             environment: config.resource.environment.clone(),
             filter: config.filter.clone(),
+            #[cfg(feature = "otel")]
+            otel_open: OnceLock::new(),
         }
     }
 
@@ -116,10 +123,34 @@ impl Exporter {
         desk.hand_over(&desk.shared.spans, item.content_bytes(), || item);
     }
 
-    /// Whether spans of OpenTelemetry's SDK that have nothing to do with models are exported, too.
+    /// From now on spans of OpenTelemetry's SDK come, too. Returns whether all of them are exported.
     #[cfg(feature = "otel")]
-    pub(crate) fn takes_all_otel_spans(&self) -> bool {
+    pub(crate) fn expect_otel_spans(&self) -> bool {
+        if !self.config.all_otel_spans {
+            self.otel_open.get_or_init(Open::default);
+        }
         self.config.all_otel_spans
+    }
+
+    /// Those that are open and will be left out; none if all are exported.
+    #[cfg(feature = "otel")]
+    pub(crate) fn otel_open(&self) -> Option<&Open> {
+        self.otel_open.get()
+    }
+
+    /// Where a span of ours was opened below one that is left out, it stands below the next one above
+    /// that is not.
+    #[cfg(feature = "otel")]
+    #[cold]
+    fn put_in_place(&self, ended: &mut Ended<'_>) {
+        let parent = ended.record().parent_id();
+        let place = self
+            .otel_open()
+            .zip(parent)
+            .map(|(open, parent)| open.above(parent));
+        if let Some(Some((parent, is_remote))) = place {
+            ended.stand_below(parent, is_remote);
+        }
     }
 
     /// Counts a span that is not to be exported.
@@ -173,6 +204,10 @@ impl Sink for Exporter {
     }
 
     fn on_end(&self, mut ended: Ended<'_>) {
+        #[cfg(feature = "otel")]
+        if ended.record().parent_is_remote() {
+            self.put_in_place(&mut ended);
+        }
         let record = ended.record();
         let latest = self.desk.latest();
         let desk = if latest.is_to_look(record) {

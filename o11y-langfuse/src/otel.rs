@@ -24,14 +24,10 @@ use opentelemetry_sdk::{
 
 pub(crate) use self::{
     foreign::{Foreign, content_bytes},
+    open::Open,
     span::IN_CALL,
 };
-use self::{
-    open::{Open, Parent},
-    related::is_related,
-    source::Source,
-    span::record_of,
-};
+use self::{open::Parent, related::is_related, source::Source, span::record_of};
 use crate::{
     builder::LangfuseBuilder,
     config::Config,
@@ -109,8 +105,6 @@ pub struct AsyncSpanProcessor {
 
 struct Core {
     exporter: Arc<Exporter>,
-    /// None: spans that have nothing to do with models are exported, too.
-    open: Option<Open>,
     /// What the exporter says of the process.
     resource: Resource,
     /// If the worker is this processor's alone, it ends with it.
@@ -143,15 +137,13 @@ impl AsyncSpanProcessor {
 
     /// Hands spans to an exporter that others use, too.
     pub(crate) fn sharing(exporter: Arc<Exporter>, resource: Resource, timeout: Duration) -> Self {
-        let open = (!exporter.takes_all_otel_spans()).then(Open::default);
-        if open.is_none() {
+        if exporter.expect_otel_spans() {
             // Else ours may stand below one that is left out.
             Observability::otel_spans_arrive(true);
         }
         Self {
             core: Some(Arc::new(Core {
                 exporter,
-                open,
                 resource,
                 owned: None,
                 is_shut_down: AtomicBool::new(false),
@@ -244,7 +236,7 @@ impl Core {
             id: above.span_id(),
             is_remote: above.is_remote(),
         });
-        match &self.open {
+        match self.exporter.otel_open() {
             Some(open) if span.span_context().is_sampled() => {
                 let is_out = !span.exported_data().is_some_and(|span| is_related(&span));
                 let place = open.enter(span.span_context().span_id(), parent, is_out);
@@ -260,7 +252,8 @@ impl Core {
         if !point.is_sampled() {
             return None;
         }
-        let place = (self.open.as_ref()).and_then(|open| open.leave(point.span_id()));
+        let open = self.exporter.otel_open();
+        let place = open.and_then(|open| open.leave(point.span_id()));
         let Some(place) = place else {
             return Some(span);
         };
@@ -275,7 +268,7 @@ impl Core {
     }
 
     fn say_that_none_arrive(&self) {
-        if self.open.is_none() {
+        if self.exporter.otel_open().is_none() {
             Observability::otel_spans_arrive(false);
         }
     }

@@ -7,8 +7,11 @@ mod rig;
 use o11y_core::{Context, Observability, ObservationType, SpanSpec, Usage};
 use o11y_langfuse::local::Trace;
 use opentelemetry::{
-    KeyValue, Value,
-    trace::{TraceContextExt as _, Tracer as _, TracerProvider as _},
+    Context as OtelContext, KeyValue, Value,
+    trace::{
+        SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState, Tracer as _,
+        TracerProvider as _,
+    },
 };
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
@@ -45,6 +48,51 @@ fn both_kinds_make_one_tree_whichever_opens_the_other() {
     assert!(seen.iter().all(|trace| trace.orphan_count() == 0));
     let observations = rig.receiver.observations();
     assert!(observations.iter().all(|seen| !seen.app_root));
+}
+
+#[test]
+fn ours_below_a_request_that_is_left_out_stands_where_the_request_stood() {
+    let rig = Rig::new(|builder| builder);
+    let provider = SdkTracerProvider::builder()
+        .with_span_processor(rig.telemetry.span_processor())
+        .build();
+    let tracer = provider.tracer("http");
+    Observability::follow_otel(true);
+    let (trace, flags) = (TraceId::from(0xabc), TraceFlags::SAMPLED);
+    let caller = SpanContext::new(trace, SpanId::from(7), flags, true, TraceState::NONE);
+
+    tracer.in_span("GET /answer", |_request| {
+        Context::with_span(SpanSpec::new("answer").input("a latte"), |span| {
+            let _shown = span.context().to_otel().attach();
+            tracer.in_span("POST", |_client| Context::with_span("parse", |_span| ()));
+        });
+    });
+    let remote = OtelContext::new().with_remote_span_context(caller);
+    let attached = remote.attach();
+    tracer.in_span("GET /called", |_request| {
+        Context::with_span("serve", |_span| ());
+    });
+    drop(attached);
+    provider.shutdown().unwrap();
+    rig.telemetry.flush(LONG).unwrap();
+
+    rig.assert_all_delivered(3);
+    assert_eq!(rig.telemetry.stats().filtered, 3);
+    let seen = rig.receiver.traces();
+    let answer = seen
+        .iter()
+        .find(|trace| trace.observations.len() == 2)
+        .unwrap();
+    assert_eq!(answer.outline(), "span answer\n  span parse\n");
+    assert_eq!(answer.roots()[0].input.as_deref(), Some("a latte"));
+    let observations = rig.receiver.observations();
+    let named = |name| observations.iter().find(|one| one.name == name).unwrap();
+    assert!(!named("answer").app_root && !named("parse").app_root);
+    assert_eq!(
+        named("serve").parent_id.as_deref(),
+        Some("0000000000000007")
+    );
+    assert!(named("serve").app_root);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::{
     thread,
 };
 
+use o11y_core::SpanId as OurSpanId;
 use opentelemetry::SpanId;
 
 const SHARDS: usize = 16;
@@ -40,7 +41,7 @@ pub(super) struct Place {
 
 /// The places that are other than they seem. Spans that are kept where they are have none.
 #[derive(Debug, Default)]
-pub(super) struct Open {
+pub(crate) struct Open {
     shards: [Mutex<HashMap<SpanId, Place>>; SHARDS],
 }
 
@@ -74,6 +75,16 @@ impl Open {
     /// A span has ended: its place, if it had one.
     pub(super) fn leave(&self, span: SpanId) -> Option<Place> {
         self.shard(span)?.remove(&span)
+    }
+
+    /// What a span of ours stands below, and whether that is remote, if the span of the SDK above it
+    /// is left out; none if it is not.
+    pub(crate) fn above(&self, parent: OurSpanId) -> Option<(Option<OurSpanId>, bool)> {
+        let place = self.look(SpanId::from_bytes(parent.to_bytes()))?;
+        place.is_out.then(|| match place.parent {
+            Some(above) => (OurSpanId::from_bytes(above.id.to_bytes()), above.is_remote),
+            None => (None, false),
+        })
     }
 
     fn look(&self, span: SpanId) -> Option<Place> {
