@@ -8,6 +8,7 @@ use o11y_core::{Context, Observability, ObservationType, SpanSpec, Usage};
 use o11y_langfuse::local::Trace;
 use opentelemetry::{
     Context as OtelContext, KeyValue, Value,
+    baggage::BaggageExt as _,
     trace::{
         SpanContext, SpanId, TraceContextExt as _, TraceFlags, TraceId, TraceState, Tracer as _,
         TracerProvider as _,
@@ -68,20 +69,22 @@ fn ours_below_a_request_that_is_left_out_stands_where_the_request_stood() {
         });
     });
     let remote = OtelContext::new().with_remote_span_context(caller);
-    let attached = remote.attach();
-    tracer.in_span("GET /called", |_request| {
-        Context::with_span("serve", |_span| ());
-    });
-    drop(attached);
+    for (name, claim) in [("serve", None), ("serve another", Some(trace))] {
+        let claim = claim.map(|of| KeyValue::new("langfuse_trace_id", of.to_string()));
+        let _called = remote.with_baggage(claim).attach();
+        tracer.in_span("GET /called", |_request| {
+            Context::with_span(name, |_span| ());
+        });
+    }
     provider.shutdown().unwrap();
     rig.telemetry.flush(LONG).unwrap();
 
-    rig.assert_all_delivered(3);
-    assert_eq!(rig.telemetry.stats().filtered, 3);
+    rig.assert_all_delivered(4);
+    assert_eq!(rig.telemetry.stats().filtered, 4);
     let seen = rig.receiver.traces();
     let answer = seen
         .iter()
-        .find(|trace| trace.observations.len() == 2)
+        .find(|seen| seen.id != trace.to_string())
         .unwrap();
     assert_eq!(answer.outline(), "span answer\n  span parse\n");
     assert_eq!(answer.roots()[0].input.as_deref(), Some("a latte"));
@@ -92,7 +95,7 @@ fn ours_below_a_request_that_is_left_out_stands_where_the_request_stood() {
         named("serve").parent_id.as_deref(),
         Some("0000000000000007")
     );
-    assert!(named("serve").app_root);
+    assert!(named("serve").app_root && !named("serve another").app_root);
 }
 
 #[test]

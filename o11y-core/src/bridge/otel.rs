@@ -188,7 +188,7 @@ impl Foreign {
             span_id: SpanId::from_bytes(point.span_id().to_bytes())?,
             sampled: point.is_sampled(),
             is_remote: point.is_remote(),
-            has_app_root: point.is_remote() && propagation::is_claimed_in(otel.baggage(), trace_id),
+            has_app_root: propagation::is_claimed_in(otel.baggage(), trace_id),
             state: (*state != TraceState::NONE).then(|| state.header()),
             below: otel.get().map(|shown: &Shown| shown.span_id),
         })
