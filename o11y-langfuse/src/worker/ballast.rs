@@ -45,7 +45,7 @@ mod tests {
 
     fn record(bytes: usize) -> Record {
         let text = "x".repeat(bytes);
-        captured(|| Context::with_span("answer", |span| span.set_output(text))).remove(0)
+        captured(|| Context::with_span("answer", |span| span.set_output(&*text))).remove(0)
     }
 
     #[test]
