@@ -1,5 +1,7 @@
 //! The libraries that are compared, each with the workloads as its own users would write them.
 
+use std::time::Duration;
+
 use anyhow::bail;
 
 use crate::workload::Texts;
@@ -19,6 +21,17 @@ pub trait Contender: Sync {
     fn w2(&self, texts: &Texts, number: i64);
     /// Delivers what waits; how many spans were not delivered, if the library knows.
     fn finish(&self) -> Option<u64>;
+    /// Ends the library within that time; none if it has no end that takes one.
+    fn end(&self, _deadline: Duration) -> Option<Ending> {
+        None
+    }
+}
+
+/// How a library has ended, as far as it says.
+pub struct Ending {
+    pub is_error: bool,
+    /// How many spans were not delivered, if the library says a number.
+    pub lost: Option<u64>,
 }
 
 /// Where the spans go.
@@ -28,6 +41,8 @@ pub enum Destination<'a> {
     Nowhere(&'a str),
     /// OTLP over HTTP to this address, with gzip or without, and a queue that holds everything.
     Http { host: &'a str, gzip: bool },
+    /// The same with the queue and the batches that are usual.
+    Usual { host: &'a str, gzip: bool },
     /// The same without gzip, and with a queue of that many places.
     Wide { host: &'a str, queue: usize },
 }

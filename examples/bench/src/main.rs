@@ -4,7 +4,7 @@
 //! ```text
 //! cargo run --release --manifest-path examples/bench/Cargo.toml            # all, into docs/
 //! cargo run --release --manifest-path examples/bench/Cargo.toml -- --quick # a look, to the screen
-//! cargo run --release --manifest-path examples/bench/Cargo.toml -- scale   # memory, rest, a million
+//! cargo run --release --manifest-path examples/bench/Cargo.toml -- scale   # memory, rest, rates, the end
 //! cargo run --release --manifest-path examples/bench/Cargo.toml -- gate    # instruction counts
 //! ```
 
@@ -13,12 +13,14 @@ mod callgrind;
 mod case;
 mod contender;
 mod encoding;
+mod ending;
 mod gate;
 mod measure;
 mod page;
 mod plain;
 mod plot;
 mod probe;
+mod rate;
 mod scale;
 mod sink;
 mod tally;
@@ -38,6 +40,10 @@ fn main() -> anyhow::Result<()> {
         ["probe", name, times] => probe::run(name, times.parse()?),
         ["case", library, case, host] => case::run(library, case, host),
         ["scale", case, library, size, host] => scale::run(case, library, size.parse()?, host),
+        ["rate", library, compression, rate, ticks, host] => {
+            rate::run(library, compression, rate.parse()?, ticks.parse()?, host)
+        }
+        ["ending", library, host] => ending::run(library, host),
         ["encoding", chunks] => encoding::run(chunks.parse()?),
         ["sink", behaviour] => sink::run(behaviour),
         _ => anyhow::bail!(

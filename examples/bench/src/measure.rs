@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 
 use crate::{
     case::{SENT_W1, SENT_W2, median},
-    scale,
+    ending, rate, scale,
     sink::{Mode, Sink, take_count},
 };
 
@@ -22,6 +22,8 @@ pub struct Effort {
     pub flat_out: i64,
     /// Seconds that an exporter is watched at rest.
     pub rest: u64,
+    /// Seconds that spans are made at one rate.
+    pub rate: f64,
 }
 
 pub const FULL: Effort = Effort {
@@ -32,6 +34,7 @@ pub const FULL: Effort = Effort {
     stream: 1_000,
     flat_out: 1_000_000,
     rest: 10,
+    rate: 2.0,
 };
 
 pub const QUICK: Effort = Effort {
@@ -42,6 +45,7 @@ pub const QUICK: Effort = Effort {
     stream: 200,
     flat_out: 100_000,
     rest: 3,
+    rate: 0.5,
 };
 
 /// Figures by library, case and name.
@@ -54,6 +58,12 @@ impl Figures {
     pub fn get(&self, library: &str, figure: &str) -> Option<f64> {
         let values = self.0.get(&(library.to_owned(), figure.to_owned()))?;
         Some(median(&mut values.clone())).filter(|value| value.is_finite())
+    }
+
+    /// The highest value of a figure.
+    pub fn most(&self, library: &str, figure: &str) -> Option<f64> {
+        let values = self.0.get(&(library.to_owned(), figure.to_owned()))?;
+        values.iter().copied().reduce(f64::max)
     }
 
     fn add(&mut self, library: &str, case: &str, host: &str) -> anyhow::Result<()> {
@@ -152,6 +162,9 @@ pub fn measure(effort: Effort) -> anyhow::Result<Figures> {
     }
     eprintln!("sinks, and at rest");
     scale::at_rest(&mut figures, effort)?;
+    ending::measure(&mut figures, effort)?;
+    eprintln!("rates");
+    rate::search(&mut figures, effort, &counting.host)?;
     for (name, mode) in [
         ("healthy", Mode::Healthy),
         ("stalled", Mode::Stalled),

@@ -8,11 +8,12 @@ use crate::{
     baseline::tools,
     callgrind::Count,
     contender::NAMES,
+    ending,
     gate::count_all,
     measure::{FULL, Figures, QUICK, measure},
     plain, plot,
     probe::{PEERS, PROBES},
-    scale,
+    rate, scale,
     sink::{Mode, Sink},
 };
 
@@ -50,14 +51,16 @@ pub fn show() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Memory, rest and a million spans alone, to the screen.
+/// Memory, rest, a million spans, rates and the end alone, to the screen.
 pub fn show_scale() -> anyhow::Result<()> {
     let mut figures = Figures::default();
     let counting = Sink::start(Mode::Counting)?;
     scale::flat_out(&mut figures, FULL, &counting.host)?;
     scale::at_rest(&mut figures, FULL)?;
+    ending::measure(&mut figures, FULL)?;
+    rate::search(&mut figures, FULL, &counting.host)?;
     let mut page = String::new();
-    scale::table::write(&mut page, &figures)?;
+    at_scale(&mut page, &figures)?;
     println!("{page}");
     Ok(())
 }
@@ -191,8 +194,15 @@ fn tables(figures: &Figures, counts: &Counts, plain: &Counts) -> anyhow::Result<
             nanoseconds(hundred)
         )?;
     }
-    scale::table::write(&mut page, figures)?;
+    at_scale(&mut page, figures)?;
     Ok(page + "\n")
+}
+
+/// What `-- scale` prints.
+fn at_scale(page: &mut String, figures: &Figures) -> anyhow::Result<()> {
+    scale::table::write(page, figures)?;
+    rate::write(page, figures)?;
+    ending::write(page, figures)
 }
 
 pub fn head(page: &mut String, first: &str, others: &[&str]) -> anyhow::Result<()> {

@@ -125,7 +125,8 @@ fn serve(mut stream: &TcpStream, answers: bool) -> Option<()> {
         }
         if is_count {
             let tally = TALLY.lock().ok()?.replace(Tally::default())?;
-            write!(stream, "{} {}", tally.spans, tally.distinct()).ok()?;
+            let spans = tally.spans;
+            write!(stream, "{spans} {}", tally.distinct()).ok()?;
             return Some(());
         }
         body.resize(length, 0);

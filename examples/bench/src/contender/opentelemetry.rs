@@ -21,7 +21,7 @@ use opentelemetry_sdk::{
     },
 };
 
-use super::{Contender, Destination};
+use super::{Contender, Destination, Ending};
 use crate::workload::Texts;
 
 pub struct OpenTelemetry {
@@ -53,7 +53,7 @@ impl HttpClient for Ureq {
     }
 }
 
-/// A provider with its default queue to nowhere, or with a queue that holds everything to a sink.
+/// A provider with its default queue to nowhere, or to a sink with the queue that is asked for.
 pub fn provider(destination: Destination<'_>) -> anyhow::Result<SdkTracerProvider> {
     let builder = SdkTracerProvider::builder();
     let (host, gzip, queue) = match destination {
@@ -61,8 +61,9 @@ pub fn provider(destination: Destination<'_>) -> anyhow::Result<SdkTracerProvide
             let processor = BatchSpanProcessor::builder(Nowhere).build();
             return Ok(builder.with_span_processor(processor).build());
         }
-        Destination::Http { host, gzip } => (host, gzip, crate::case::LOSSLESS),
-        Destination::Wide { host, queue } => (host, false, queue),
+        Destination::Http { host, gzip } => (host, gzip, Some(crate::case::LOSSLESS)),
+        Destination::Usual { host, gzip } => (host, gzip, None),
+        Destination::Wide { host, queue } => (host, false, Some(queue)),
     };
     let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10)));
     let mut otlp = Otlp::builder()
@@ -73,11 +74,22 @@ pub fn provider(destination: Destination<'_>) -> anyhow::Result<SdkTracerProvide
     if gzip {
         otlp = otlp.with_compression(Compression::Gzip);
     }
-    let config = BatchConfigBuilder::default().with_max_queue_size(queue);
+    let mut config = BatchConfigBuilder::default();
+    if let Some(queue) = queue {
+        config = config.with_max_queue_size(queue);
+    }
     let processor = BatchSpanProcessor::builder(otlp.build()?)
         .with_batch_config(config.build())
         .build();
     Ok(builder.with_span_processor(processor).build())
+}
+
+/// Ends a provider, which says whether all went well and not how many spans were lost.
+pub fn end(provider: &SdkTracerProvider, deadline: Duration) -> Ending {
+    Ending {
+        is_error: provider.shutdown_with_timeout(deadline).is_err(),
+        lost: None,
+    }
 }
 
 impl OpenTelemetry {
@@ -137,5 +149,9 @@ impl Contender for OpenTelemetry {
     fn finish(&self) -> Option<u64> {
         _ = self.provider.force_flush(); // a failure shows in what the sink has counted
         None
+    }
+
+    fn end(&self, deadline: Duration) -> Option<Ending> {
+        Some(end(&self.provider, deadline))
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use o11y_core::{Context, ObservationType, Span, SpanSpec};
 use o11y_langfuse::{Langfuse, Telemetry};
 
-use super::{Contender, Destination};
+use super::{Contender, Destination, Ending};
 use crate::workload::{Owned, Texts};
 
 /// With its default queue, or to a sink with a queue that holds everything.
@@ -26,6 +26,7 @@ impl Ours {
                 .queue_size(crate::case::LOSSLESS)
                 .queue_bytes(4 << 30)
                 .spawn()?,
+            Destination::Usual { host, gzip } => builder.host(host).gzip(gzip).spawn()?,
             Destination::Wide { host, queue } => builder.host(host).queue_size(queue).spawn()?,
         };
         Ok(Self { telemetry })
@@ -44,6 +45,14 @@ impl Contender for Ours {
     fn finish(&self) -> Option<u64> {
         _ = self.telemetry.flush(Duration::from_secs(60)); // what is lost is counted
         Some(self.telemetry.stats().lost.total())
+    }
+
+    fn end(&self, deadline: Duration) -> Option<Ending> {
+        let is_error = self.telemetry.shutdown(deadline).is_err();
+        Some(Ending {
+            is_error,
+            lost: Some(self.telemetry.stats().lost.total()),
+        })
     }
 }
 

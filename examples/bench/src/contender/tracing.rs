@@ -1,11 +1,16 @@
 //! The workloads on tracing, with tracing-opentelemetry in front of OpenTelemetry's SDK.
 
+use std::time::Duration;
+
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::{field::Empty, info_span};
 use tracing_subscriber::layer::SubscriberExt as _;
 
-use super::{Contender, Destination, opentelemetry::provider};
+use super::{
+    Contender, Destination, Ending,
+    opentelemetry::{end, provider},
+};
 use crate::workload::Texts;
 
 pub struct Tracing {
@@ -61,5 +66,9 @@ impl Contender for Tracing {
     fn finish(&self) -> Option<u64> {
         _ = self.provider.force_flush(); // a failure shows in what the sink has counted
         None
+    }
+
+    fn end(&self, deadline: Duration) -> Option<Ending> {
+        Some(end(&self.provider, deadline))
     }
 }
