@@ -115,6 +115,11 @@ impl<T: Item> Queue<T> {
         self.ring.len()
     }
 
+    /// The most items that may wait.
+    pub(crate) fn room(&self) -> usize {
+        self.ring.capacity()
+    }
+
     /// The bytes of content in the queue and in the worker's hands.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::SeqCst) // after the worker said that it rests

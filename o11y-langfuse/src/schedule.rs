@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use self::pace::Pace;
 use crate::wake::LONGEST_REST;
 
-/// How often a busy worker looks: half of the 50 ms within which a due batch shall leave.
-const POLL: Duration = Duration::from_millis(20);
+mod pace;
 
 /// How long a worker goes on looking after a batch was due by size.
 const BUSY: Duration = Duration::from_secs(1);
@@ -45,6 +45,9 @@ pub(crate) struct Schedule {
     trigger_bytes: usize,
     interval: Option<Duration>,
     last_look: Instant,
+    /// What the last look has left waiting.
+    left: usize,
+    pace: Pace,
     /// The oldest span that waits is no older than this.
     oldest: Option<Instant>,
     busy_until: Option<Instant>,
@@ -52,7 +55,9 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
+    /// For a queue of `room` places.
     pub(crate) fn new(
+        room: usize,
         trigger: usize,
         trigger_bytes: usize,
         interval: Option<Duration>,
@@ -63,6 +68,8 @@ impl Schedule {
             trigger_bytes,
             interval,
             last_look: now,
+            left: 0,
+            pace: Pace::new(room, now),
             oldest: None,
             busy_until: None,
             refused_until: None,
@@ -72,6 +79,8 @@ impl Schedule {
     /// Judges what waits at the moment `now`.
     pub(crate) fn decide(&mut self, now: Instant, waiting: usize, bytes: usize) -> Decision {
         let last_look = std::mem::replace(&mut self.last_look, now);
+        let left = std::mem::replace(&mut self.left, waiting);
+        self.pace.note(now, waiting.saturating_sub(left));
         let longest = self
             .interval
             .unwrap_or(LONGEST_REST)
@@ -84,6 +93,9 @@ impl Schedule {
         }
         let full = waiting >= self.trigger || bytes >= self.trigger_bytes && waiting > 0;
         if full {
+            if self.busy_until.is_none_or(|busy_until| now >= busy_until) {
+                self.pace.restart(now);
+            }
             self.busy_until = Some(now + BUSY);
             return Decision::Send;
         }
@@ -102,7 +114,7 @@ impl Schedule {
             }
         }
         match self.busy_until {
-            Some(busy_until) if now < busy_until => Decision::Poll(pause.min(POLL)),
+            Some(busy_until) if now < busy_until => Decision::Poll(pause.min(self.pace.pause())),
             _ => Decision::Rest(pause),
         }
     }
@@ -110,6 +122,7 @@ impl Schedule {
     /// A batch was taken; what is left, if anything, came later than its oldest span.
     pub(crate) fn sent(&mut self) {
         self.oldest = None;
+        self.left = 0;
     }
 
     /// The keys were refused.
@@ -131,7 +144,7 @@ mod tests {
 
     fn schedule(interval: Option<Duration>) -> (Schedule, Instant) {
         let start = Instant::now();
-        (Schedule::new(100, 1_000, interval, start), start)
+        (Schedule::new(8_192, 100, 1_000, interval, start), start)
     }
 
     #[test]
@@ -189,7 +202,7 @@ mod tests {
         schedule.decide(start, 100, 0);
         schedule.sent();
 
-        assert_eq!(schedule.decide(start, 1, 0), Decision::Poll(POLL));
+        assert_eq!(schedule.decide(start, 1, 0), Decision::Poll(pace::SHORTEST));
         assert_eq!(
             schedule.decide(start + BUSY, 1, 0),
             Decision::Rest(LONGEST_REST)
@@ -207,13 +220,13 @@ mod tests {
             match schedule.decide(now, waiting, 0) {
                 Decision::Send => schedule.sent(),
                 Decision::Poll(pause) => {
-                    assert!(pause <= POLL, "{look}: {pause:?}");
+                    assert!(pause <= pace::LONGEST, "{look}: {pause:?}");
                     now += pause;
                 }
                 Decision::Rest(pause) => now += pause,
             }
         }
-        assert!(POLL < Duration::from_millis(25));
+        assert!(pace::LONGEST < Duration::from_millis(25));
         assert!(now > start + 100 * SECOND);
     }
 

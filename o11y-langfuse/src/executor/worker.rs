@@ -63,7 +63,13 @@ impl Worker {
         let lane = &shared.lane;
         let linger = Some(settings.linger);
         Self {
-            schedule: Schedule::new(lane.trigger, lane.trigger_bytes, linger, clock()),
+            schedule: Schedule::new(
+                lane.queue.room(),
+                lane.trigger,
+                lane.trigger_bytes,
+                linger,
+                clock(),
+            ),
             is_immediate: settings.linger.is_zero(),
             batch_size: settings.batch_size.min(settings.queue_size),
             batch: 0,

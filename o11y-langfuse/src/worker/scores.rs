@@ -62,6 +62,7 @@ impl Scores {
     pub(crate) fn new(config: &Config, lane: &Lane<Envelope>, seed: u64, now: Instant) -> Self {
         Self {
             schedule: Schedule::new(
+                lane.queue.room(),
                 lane.trigger,
                 lane.trigger_bytes,
                 config.export_interval,

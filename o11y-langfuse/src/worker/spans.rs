@@ -78,6 +78,7 @@ impl Spans {
     pub(crate) fn new(config: &Config, lane: &Lane<Queued>, seed: u64, now: Instant) -> Self {
         Self {
             schedule: Schedule::new(
+                lane.queue.room(),
                 lane.trigger,
                 lane.trigger_bytes,
                 config.export_interval,
