@@ -79,6 +79,7 @@ pub(crate) struct Batch {
     first_span: usize,
     /// Where each span ends.
     ends: Vec<usize>,
+    largest: usize,
     /// The spans of which texts were cut.
     trimmed: Vec<usize>,
     redactor: Redactor,
@@ -122,6 +123,7 @@ impl Batch {
             resource_spans,
             scope_spans,
             ends: Vec::new(),
+            largest: 0,
             trimmed: Vec::new(),
             redactor: Redactor::new(privacy.clone()),
         }
@@ -131,6 +133,7 @@ impl Batch {
     pub(crate) fn clear(&mut self) {
         self.buffer.truncate(self.first_span);
         self.ends.clear();
+        self.largest = 0;
         self.trimmed.clear();
     }
 
@@ -152,6 +155,7 @@ impl Batch {
         if self.buffer.len() - self.start(index) > MAX_SPAN_BYTES {
             self.bound(index);
         }
+        self.largest = self.largest.max(self.ends[index] - self.start(index));
     }
 
     /// Cuts the texts of the last span, which has become too large to be sent.
@@ -206,6 +210,11 @@ impl Batch {
         self.buffer.len()
     }
 
+    /// The bytes of the largest span, with what stands before it in a request.
+    pub(crate) fn largest(&self) -> usize {
+        self.largest
+    }
+
     /// The bytes of one span, without what stands before it in a request.
     pub(crate) fn span(&self, index: usize) -> &[u8] {
         &self.buffer[self.start(index) + 1 + LENGTH_BYTES..self.ends[index]]
@@ -218,14 +227,16 @@ impl Batch {
         (spans.start + fits).clamp(spans.start + 1, spans.end - 1)
     }
 
-    /// The request over all spans, where it lies, or over some of them, copied into `scratch`.
+    /// The request over some spans: over the first ones, or all, where they lie; over others copied
+    /// into `scratch`.
     pub(crate) fn request<'a>(
         &'a mut self,
         spans: Range<usize>,
         scratch: &'a mut Vec<u8>,
     ) -> &'a [u8] {
-        let request = if spans == (0..self.len()) {
-            &mut self.buffer
+        let request = if spans.start == 0 {
+            let end = self.start(spans.end);
+            &mut self.buffer[..end]
         } else {
             scratch.clear();
             scratch.extend_from_slice(&self.buffer[..self.first_span]);
@@ -233,7 +244,7 @@ impl Batch {
                 let bytes = self.start(spans.start)..self.ends[spans.end - 1];
                 scratch.extend_from_slice(&self.buffer[bytes]);
             }
-            scratch
+            scratch.as_mut_slice()
         };
         close(request, [self.resource_spans, self.scope_spans]);
         request

@@ -115,12 +115,13 @@ impl Spans {
         self.schedule.sent();
     }
 
-    /// Encodes what waits, up to the size of a request.
+    /// Encodes what waits, up to the size of a request. It is left off where another span as large
+    /// as the largest so far would be too much: what is too much goes in a request of its own.
     fn fill(&mut self, lane: &Lane<Queued>) {
         let anchor = Anchor::now();
         let batch = &mut self.batch;
         let mut lag = None;
-        while batch.len() < self.cap && batch.bytes() < self.request_bytes {
+        while batch.len() < self.cap && batch.bytes() + batch.largest() < self.request_bytes {
             let Some(item) = lane.take() else {
                 break;
             };
@@ -146,7 +147,7 @@ impl Spans {
         let spans = 0..self.batch.len();
         let mut parts = Vec::with_capacity(4);
         if spans.len() > 1 && self.batch.bytes() > self.request_bytes {
-            // The last span has made it too large; it goes by itself.
+            // The last span is larger than those before and has made it too large.
             parts.push(Part::new(spans.end - 1..spans.end));
             parts.push(Part::new(0..spans.end - 1));
         } else if !spans.is_empty() {
