@@ -77,6 +77,14 @@ pub(super) struct Rig {
 
 impl Rig {
     fn new(script: impl IntoIterator<Item = impl Into<Reply>>, gate: Option<Receiver<()>>) -> Self {
+        Self::with(&config(), script, gate)
+    }
+
+    fn with(
+        config: &Config,
+        script: impl IntoIterator<Item = impl Into<Reply>>,
+        gate: Option<Receiver<()>>,
+    ) -> Self {
         let sent = Arc::default();
         let transport = Scripted {
             script: script.into_iter().map(Into::into).collect(),
@@ -85,20 +93,18 @@ impl Rig {
         };
         Self {
             sent,
-            ..Self::over(transport)
+            ..Self::of(config, transport)
         }
     }
 
     pub(super) fn over(transport: impl Transport + 'static) -> Self {
-        let config = config();
-        let shared = Arc::new(Shared::new(&config));
+        Self::of(&config(), transport)
+    }
+
+    fn of(config: &Config, transport: impl Transport + 'static) -> Self {
+        let shared = Arc::new(Shared::new(config));
         let (commands, received) = unbounded();
-        let worker = Worker::new(
-            &config,
-            Arc::clone(&shared),
-            Inbox::new(received),
-            transport,
-        );
+        let worker = Worker::new(config, Arc::clone(&shared), Inbox::new(received), transport);
         let thread = thread::Builder::new().spawn(|| worker.run()).unwrap();
         Self {
             shared,
@@ -222,6 +228,40 @@ fn every_size_of_batch_outlives_an_absence() {
         assert_eq!(stats.delivered, count as u64, "{stats}");
         assert!(stats.is_balanced(), "{stats}");
     }
+}
+
+#[test]
+fn what_would_not_fit_into_a_request_is_left_for_the_next() {
+    let mut config = config();
+    config.request_bytes = 2_000;
+    let (open, gate) = unbounded();
+    let rig = Rig::with(&config, [status(200)], Some(gate));
+
+    rig.push(1);
+    let flushed = rig.ask();
+    while rig.sent.lock().unwrap().is_empty() {
+        thread::yield_now();
+    }
+    rig.push(60); // while the first is under way
+    (0..61).for_each(|_| open.send(()).unwrap());
+    flushed.recv().unwrap();
+    rig.flush();
+
+    let sent = rig.sent.lock().unwrap().clone();
+    let [_first, full @ .., _last] = &sent[..] else {
+        unreachable!("{} requests", sent.len());
+    };
+    assert!(full.len() > 1, "{} requests", sent.len());
+    for request in full {
+        // None carries a span alone, and no other one would have fitted.
+        assert_eq!(request.len(), full[0].len());
+        assert!(
+            (1_600..=2_000).contains(&request.len()),
+            "{}",
+            request.len()
+        );
+    }
+    assert_eq!(rig.end(LONG).stats().delivered, 61);
 }
 
 #[test]
