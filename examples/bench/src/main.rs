@@ -4,7 +4,7 @@
 //! ```text
 //! cargo run --release --manifest-path examples/bench/Cargo.toml            # all, into docs/
 //! cargo run --release --manifest-path examples/bench/Cargo.toml -- --quick # a look, to the screen
-//! cargo run --release --manifest-path examples/bench/Cargo.toml -- scale   # memory, rest, rates, the end
+//! cargo run --release --manifest-path examples/bench/Cargo.toml -- scale   # memory, rest, a million, rates, the end
 //! cargo run --release --manifest-path examples/bench/Cargo.toml -- gate    # instruction counts
 //! ```
 

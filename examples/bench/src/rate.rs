@@ -2,6 +2,7 @@
 //! until it loses some.
 
 use std::{
+    fmt::Write as _,
     thread,
     time::{Duration, Instant},
 };
@@ -166,8 +167,6 @@ pub fn run(
 
 /// The table.
 pub fn write(page: &mut String, figures: &Figures) -> anyhow::Result<()> {
-    use std::fmt::Write as _;
-
     writeln!(
         page,
         "\n### Paced, usual settings: spans of W1 a second without a loss\n"
