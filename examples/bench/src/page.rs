@@ -201,7 +201,7 @@ fn tables(figures: &Figures, counts: &Counts, plain: &Counts) -> anyhow::Result<
 /// What `-- scale` prints.
 fn at_scale(page: &mut String, figures: &Figures) -> anyhow::Result<()> {
     scale::table::write(page, figures)?;
-    rate::write(page, figures)?;
+    rate::table::write(page, figures)?;
     ending::write(page, figures)
 }
 
