@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "only tests are here")]
 
 use std::{
+    mem::ManuallyDrop,
     panic::{RefUnwindSafe, UnwindSafe, panic_any},
     sync::{
         Arc, Mutex, Weak,
@@ -332,7 +333,7 @@ fn a_span_lets_go_of_its_scope_however_it_ends() {
         }),
         ("a guard was leaked inside", false, || {
             let outer = Context::with_span("outer", |_outer| Context::current());
-            Context::with_span("root", |_root| std::mem::forget(outer.attach()));
+            Context::with_span("root", |_root| _ = ManuallyDrop::new(outer.attach()));
         }),
         ("it is held by hand", false, || {
             drop(Context::start_span("root"));
