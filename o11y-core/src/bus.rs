@@ -10,7 +10,7 @@ use std::{
     panic::{AssertUnwindSafe, RefUnwindSafe, UnwindSafe, catch_unwind},
     sync::{
         Arc, LazyLock,
-        atomic::{AtomicU8, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -68,15 +68,16 @@ pub struct EventBus {
 #[derive(Default)]
 struct Shared {
     directory: ArcSwap<Directory>,
-    /// Which events of model calls anybody ever heard: in most programs none, which spares every call
-    /// the look at the directory.
-    calls_ever_heard: AtomicU8,
     /// Counts the ids given out.
     last_id: AtomicU64,
     ignored_vetoes: AtomicU64,
     panics: AtomicU64,
     cut_recursions: AtomicU64,
 }
+
+/// Whether anybody ever heard events of model calls, on any bus: in many programs nobody does, which
+/// spares every call the look at its bus.
+static CALLS_EVER_HEARD: AtomicBool = AtomicBool::new(false);
 
 /// The bus of the process.
 ///
@@ -106,7 +107,7 @@ impl EventBus {
     /// is counted and the others still run. It may use the bus freely.
     ///
     /// ```
-    /// use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+    /// use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
     /// use std::sync::Arc;
     /// use o11y_core::{Event, EventBus, attributes};
     ///
@@ -128,14 +129,12 @@ impl EventBus {
     {
         let id = SubscriptionId(self.shared.last_id.fetch_add(1, Ordering::Relaxed) + 1); // a counter
         let pattern = pattern.into();
-        let calls_heard = CallsHeard::by(&pattern);
-        // Before anybody hears: whoever knows of the subscription knows of this, too.
-        self.shared
-            .calls_ever_heard
-            .fetch_or(calls_heard.bits(), Ordering::Relaxed);
+        if CallsHeard::by(&pattern).any() {
+            // Before anybody hears: whoever knows of the subscription knows of this, too.
+            CALLS_EVER_HEARD.store(true, Ordering::Relaxed);
+        }
         let subscriber = Arc::new(Subscriber {
             id,
-            calls_heard,
             pattern,
             handler: Box::new(move |event| handler(event).into_veto()),
             panics: AtomicU64::new(0),
@@ -202,19 +201,20 @@ impl EventBus {
         self.shared.cut_recursions.load(Ordering::Relaxed)
     }
 
+    /// Whether events of model calls may be heard on any bus.
+    #[inline]
+    pub(crate) fn calls_may_be_heard() -> bool {
+        CALLS_EVER_HEARD.load(Ordering::Relaxed)
+    }
+
     /// Which events of model calls anybody hears.
     pub(crate) fn calls_heard(&self) -> CallsHeard {
-        if self.shared.calls_ever_heard.load(Ordering::Relaxed) == 0 {
-            return CallsHeard::default();
-        }
         self.shared.directory.load().calls_heard
     }
 
+    #[inline]
     pub(crate) fn tell(&self, event: &Event) {
-        if let Err(vetoed) = self.ask(event) {
-            self.shared.ignored_vetoes.fetch_add(1, Ordering::Relaxed); // a counter
-            self.let_go(vetoed);
-        }
+        self.ignore(self.ask(event));
     }
 
     /// Calls every handler that matches; the first veto is the answer.
@@ -222,15 +222,46 @@ impl EventBus {
         let directory = self.shared.directory.load();
         let mut answer = Ok(());
         directory.for_each(event.name(), |subscriber| {
-            if let Some(veto) = self.call(subscriber, event) {
-                self.refuse(&mut answer, subscriber, veto);
-            }
+            self.call(subscriber, event, &mut answer);
         });
         self.let_go(directory);
         answer
     }
 
-    fn call(&self, subscriber: &Subscriber, event: &Event) -> Option<Veto> {
+    /// Like [`tell`](Self::tell), of an event of a model call.
+    pub(crate) fn tell_of_call(&self, call: CallEvent, event: &Event) {
+        self.ignore(self.ask_of_call(call, event));
+    }
+
+    /// Like [`ask`](Self::ask), of an event of a model call.
+    pub(crate) fn ask_of_call(&self, call: CallEvent, event: &Event) -> Result<(), Vetoed> {
+        let directory = self.shared.directory.load();
+        let mut answer = Ok(());
+        directory.for_each_of_call(call, |subscriber| {
+            self.call(subscriber, event, &mut answer);
+        });
+        self.let_go(directory);
+        answer
+    }
+
+    /// What was only told cannot be refused.
+    #[inline]
+    fn ignore(&self, answer: Result<(), Vetoed>) {
+        if let Err(vetoed) = answer {
+            self.shared.ignored_vetoes.fetch_add(1, Ordering::Relaxed); // a counter
+            self.let_go(vetoed);
+        }
+    }
+
+    /// Apart, because several ways lead here.
+    #[inline(never)]
+    fn call(&self, subscriber: &Subscriber, event: &Event, answer: &mut Result<(), Vetoed>) {
+        if let Some(veto) = self.verdict(subscriber, event) {
+            self.refuse(answer, subscriber, veto);
+        }
+    }
+
+    fn verdict(&self, subscriber: &Subscriber, event: &Event) -> Option<Veto> {
         let Some(_depth) = Depth::enter() else {
             self.shared.cut_recursions.fetch_add(1, Ordering::Relaxed); // a counter
             return None;

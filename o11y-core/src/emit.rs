@@ -1,10 +1,12 @@
 //! Emitting: what happens to an event, from the subscribers to the observation that it leaves.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, mem::ManuallyDrop};
+
+use compact_str::CompactString;
 
 use crate::{
     attribute::Attributes,
-    bus::{CallsHeard, EventBus, events},
+    bus::{CallEvent, CallsHeard, EventBus, events},
     clock::Ticks,
     context::current,
     event::{Event, Vetoed},
@@ -12,6 +14,7 @@ use crate::{
     key, observability,
     observation::Level,
     telemetry::Telemetry,
+    text::text,
 };
 
 /// Tells subscribers that something happened.
@@ -25,7 +28,7 @@ use crate::{
 /// event("react.iteration_complete", attributes! { "iteration" => 1 });
 /// ```
 pub fn event(name: impl Into<Cow<'static, str>>, attributes: Attributes) {
-    Event::new(name, attributes).emit();
+    tell(None, text(name), attributes);
 }
 
 /// Asks subscribers whether something may happen.
@@ -48,12 +51,12 @@ pub fn event(name: impl Into<Cow<'static, str>>, attributes: Attributes) {
 /// assert!(try_event("deploy.request", attributes! { "day" => "monday" }).is_ok());
 /// ```
 pub fn try_event(name: impl Into<Cow<'static, str>>, attributes: Attributes) -> Result<(), Vetoed> {
-    Event::new(name, attributes).try_emit()
+    ask(None, text(name), attributes)
 }
 
 impl Event {
     /// Tells every subscriber. A veto is counted and changes nothing, see [`event`].
-    pub fn emit(self) {
+    pub fn emit(mut self) {
         self.bus().tell(&self);
         self.happened(None);
     }
@@ -63,20 +66,20 @@ impl Event {
     /// # Errors
     ///
     /// [`Vetoed`] if one of them refuses; the others have heard the event all the same.
-    pub fn try_emit(self) -> Result<(), Vetoed> {
+    pub fn try_emit(mut self) -> Result<(), Vetoed> {
         let answer = self.bus().ask(&self);
         self.happened(answer.as_ref().err());
         answer
     }
 
-    /// Like [`emit`](Self::emit), of an event that is not recorded.
-    pub(crate) fn tell(&self) {
-        self.bus().tell(self);
+    /// Like [`emit`](Self::emit), as an event of a model call.
+    pub(crate) fn tell_of_call(&self, call: CallEvent) {
+        self.bus().tell_of_call(call, self);
     }
 
-    /// Like [`try_emit`](Self::try_emit), of an event that is not recorded.
-    pub(crate) fn ask(&self) -> Result<(), Vetoed> {
-        self.bus().ask(self)
+    /// Like [`try_emit`](Self::try_emit), as an event of a model call.
+    pub(crate) fn ask_of_call(&self, call: CallEvent) -> Result<(), Vetoed> {
+        self.bus().ask_of_call(call, self)
     }
 
     /// The bus of the point at which it was made.
@@ -84,28 +87,18 @@ impl Event {
         bus_of(self.telemetry())
     }
 
-    pub(crate) fn try_emit_on(self, bus: &EventBus) -> Result<(), Vetoed> {
-        let answer = bus.ask(&self);
-        self.happened(answer.as_ref().err());
-        answer
-    }
-
-    pub(crate) fn emit_on(self, bus: &EventBus) {
-        bus.tell(&self);
-        self.happened(None);
-    }
-
     /// It was emitted; inside a span it becomes an observation.
     #[inline]
-    fn happened(self, vetoed: Option<&Vetoed>) {
+    fn happened(&mut self, vetoed: Option<&Vetoed>) {
         let is_recorded = self.is_recorded() && self.span_id().is_some();
         if is_recorded && observability::records_in(self.telemetry()) {
             self.record(vetoed);
         }
     }
 
-    fn record(self, vetoed: Option<&Vetoed>) {
-        let (mut record, telemetry) = self.into_record();
+    #[inline(never)]
+    fn record(&mut self, vetoed: Option<&Vetoed>) {
+        let mut record = self.take_record();
         let now = Ticks::now();
         record.span_id = SpanId::generate(now);
         record.start = now;
@@ -115,14 +108,14 @@ impl Event {
             let message = vetoed.told();
             record.attributes.put(key::STATUS_MESSAGE, message.into());
         }
-        observability::ended(&mut Some(record), telemetry.as_ref());
+        observability::ended(&mut Some(record), self.telemetry());
     }
 }
 
 impl EventBus {
     /// Like [`event`](crate::event()), on this bus.
     pub fn event(&self, name: impl Into<Cow<'static, str>>, attributes: Attributes) {
-        Event::new(name, attributes).emit_on(self);
+        tell(Some(self), text(name), attributes);
     }
 
     /// Like [`try_event`](crate::try_event), on this bus.
@@ -135,8 +128,29 @@ impl EventBus {
         name: impl Into<Cow<'static, str>>,
         attributes: Attributes,
     ) -> Result<(), Vetoed> {
-        Event::new(name, attributes).try_emit_on(self)
+        ask(Some(self), text(name), attributes)
     }
+}
+
+/// Makes an event and emits it, on that bus or on the one of this point. Both in one, so that it stays
+/// where it was made.
+fn tell(bus: Option<&EventBus>, name: CompactString, attributes: Attributes) {
+    let mut event = Event::here(name, attributes);
+    bus.unwrap_or_else(|| event.bus()).tell(&event);
+    event.happened(None);
+    if event.is_light() {
+        _ = ManuallyDrop::new(event); // dropping would ask each of its parts
+    }
+}
+
+fn ask(bus: Option<&EventBus>, name: CompactString, attributes: Attributes) -> Result<(), Vetoed> {
+    let mut event = Event::here(name, attributes);
+    let answer = bus.unwrap_or_else(|| event.bus()).ask(&event);
+    event.happened(answer.as_ref().err());
+    if event.is_light() {
+        _ = ManuallyDrop::new(event); // dropping would ask each of its parts
+    }
+    answer
 }
 
 fn bus_of(telemetry: Option<&Telemetry>) -> &EventBus {
@@ -148,7 +162,15 @@ fn bus_of(telemetry: Option<&Telemetry>) -> &EventBus {
 
 /// What anybody hears of model calls that are made where the calling code stands. An exporter hears
 /// scores, and must not make every call pay for events that nobody wants.
+#[inline]
 pub(crate) fn calls_heard_here() -> CallsHeard {
+    if !EventBus::calls_may_be_heard() {
+        return CallsHeard::default();
+    }
+    look_at_calls_heard_here()
+}
+
+fn look_at_calls_heard_here() -> CallsHeard {
     current::with(|current| calls_heard_in(current.context.telemetry.as_ref()))
 }
 

@@ -3,7 +3,7 @@
 use std::{
     borrow::Cow,
     error::Error,
-    fmt,
+    fmt, mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
@@ -12,6 +12,7 @@ use compact_str::CompactString;
 
 use crate::{
     attribute::Attributes,
+    bus::CallEvent,
     context::current,
     id::{SpanId, TraceId},
     module::Modules,
@@ -40,52 +41,71 @@ use crate::{
 pub struct Event {
     name: CompactString,
     attributes: Attributes,
+    place: Place,
+    recorded: bool,
+}
+
+/// Where it was made.
+#[derive(Debug, Clone)]
+struct Place {
     trace_id: TraceId,
     span_id: SpanId,
     scope: Option<Arc<Scope>>,
     telemetry: Option<Telemetry>,
     sampled: bool,
-    recorded: bool,
+}
+
+impl Place {
+    #[inline]
+    fn current() -> Self {
+        current::with(|current| {
+            let context = &current.context;
+            Self {
+                trace_id: context.trace_id,
+                span_id: context.span_id,
+                scope: current.span_scope().cloned(),
+                telemetry: context.telemetry.clone(),
+                sampled: context.sampled,
+            }
+        })
+    }
 }
 
 impl Event {
     /// An event at the current point of the current trace.
     #[inline]
     pub fn new(name: impl Into<Cow<'static, str>>, attributes: Attributes) -> Self {
-        // An event is large: built in its place at once, and filled in there, it is not moved.
-        let mut event = Self {
-            name: text(name),
-            attributes,
-            trace_id: TraceId::NONE,
-            span_id: SpanId::NONE,
-            scope: None,
-            telemetry: None,
-            sampled: false,
-            recorded: false,
-        };
-        event.stand_here();
-        event
+        Self::here(text(name), attributes)
     }
 
-    /// The same of an event of ours that is no observation. [`unrecorded`](Self::unrecorded) would
-    /// move it once.
+    /// The same. An event is large: whoever emits it makes it in its place, and does not move it.
     #[inline]
-    pub(crate) fn for_subscribers(name: &'static str, attributes: Attributes) -> Self {
-        let mut event = Self::new(name, attributes);
-        event.recorded = false;
-        event
+    pub(crate) fn here(name: CompactString, attributes: Attributes) -> Self {
+        let place = Place::current();
+        Self {
+            name,
+            attributes,
+            recorded: place.sampled,
+            place,
+        }
     }
 
-    fn stand_here(&mut self) {
-        current::with(|current| {
-            let context = &current.context;
-            self.trace_id = context.trace_id;
-            self.span_id = context.span_id;
-            self.scope = current.span_scope().cloned();
-            self.telemetry.clone_from(&context.telemetry);
-            self.sampled = context.sampled;
-            self.recorded = context.sampled;
-        });
+    /// An event of a model call, of which nothing is said yet. The call's span already is an
+    /// observation, so it is none.
+    #[inline]
+    pub(crate) fn of_call(call: CallEvent) -> Self {
+        Self {
+            name: CompactString::const_new(call.name()),
+            attributes: Attributes::new(),
+            recorded: false,
+            place: Place::current(),
+        }
+    }
+
+    /// Makes it another event of the same call, which says the same and happens here.
+    pub(crate) fn become_of_call(&mut self, call: CallEvent) {
+        self.name = CompactString::const_new(call.name());
+        self.place = Place::current();
     }
 
     /// Keeps it from becoming an observation: only subscribers hear it.
@@ -116,40 +136,40 @@ impl Event {
     /// The trace in which it was emitted; none outside of any span.
     #[must_use]
     pub fn trace_id(&self) -> Option<TraceId> {
-        self.trace_id.given()
+        self.place.trace_id.given()
     }
 
     /// The span in which it was emitted; none outside of any span.
     #[must_use]
     pub fn span_id(&self) -> Option<SpanId> {
-        self.span_id.given()
+        self.place.span_id.given()
     }
 
     /// The modules in which it was made; none outside of any.
     #[must_use]
     pub fn modules(&self) -> Option<&Modules> {
-        self.scope.as_deref().and_then(Scope::modules)
+        self.place.scope.as_deref().and_then(Scope::modules)
     }
 
     /// What is said of the trace in which it was emitted: user, session and so on.
     #[must_use]
     pub fn trace_attributes(&self) -> Option<&TraceAttributes> {
-        self.scope.as_deref().and_then(Scope::trace)
+        self.place.scope.as_deref().and_then(Scope::trace)
     }
 
     /// The id of the request that was served when it was emitted.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
-        let request = self.scope.as_deref().and_then(Scope::request)?;
+        let request = self.place.scope.as_deref().and_then(Scope::request)?;
         Some(request.id())
     }
 
     pub(crate) fn telemetry(&self) -> Option<&Telemetry> {
-        self.telemetry.as_ref()
+        self.place.telemetry.as_ref()
     }
 
-    pub(crate) fn into_attributes(self) -> Attributes {
-        self.attributes
+    pub(crate) fn attributes_mut(&mut self) -> &mut Attributes {
+        &mut self.attributes
     }
 
     pub(crate) fn with_attributes(mut self, attributes: Attributes) -> Self {
@@ -159,22 +179,31 @@ impl Event {
 
     /// Whether the trace that it was made in is recorded; none outside of any.
     pub(crate) fn sampled(&self) -> Option<bool> {
-        (!self.trace_id.is_none()).then_some(self.sampled)
+        (!self.place.trace_id.is_none()).then_some(self.place.sampled)
     }
 
     pub(crate) fn is_recorded(&self) -> bool {
         self.recorded
     }
 
-    /// What becomes of it as an observation.
-    pub(crate) fn into_record(self) -> (Record, Option<Telemetry>) {
-        let mut record = Record::new(self.name);
-        record.trace_id = self.trace_id;
-        record.parent_id = self.span_id;
+    /// What becomes of it as an observation; nothing of that stays.
+    pub(crate) fn take_record(&mut self) -> Record {
+        let mut record = Record::new(mem::take(&mut self.name));
+        record.trace_id = self.place.trace_id;
+        record.parent_id = self.place.span_id;
         record.observation = ObservationType::Event;
-        record.attributes = self.attributes;
-        record.scope = self.scope;
-        (record, self.telemetry)
+        record.attributes = mem::take(&mut self.attributes);
+        record.scope = self.place.scope.take();
+        record
+    }
+
+    /// Whether it holds nothing outside of itself: then it need not be dropped.
+    #[inline]
+    pub(crate) fn is_light(&self) -> bool {
+        !self.name.is_heap_allocated()
+            & self.place.scope.is_none()
+            & self.place.telemetry.is_none()
+            & self.attributes.is_light()
     }
 }
 

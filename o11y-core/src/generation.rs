@@ -70,7 +70,7 @@ impl Context {
         E: Display + From<Vetoed>,
         F: AsyncFnOnce(&mut Call<'_>) -> Result<T, E>,
     {
-        let (spec, asked) = generation.into_parts();
+        let Generation { spec, asked } = generation;
         let mut frame = TaskFrame::prepare(spec);
         async move {
             frame.start();
@@ -100,11 +100,11 @@ impl Context {
     where
         E: Display + From<Vetoed>,
     {
-        let (spec, asked) = generation.into_parts();
-        let mut frame = Frame::prepare(spec);
+        // Moved from where it lies into its frame: a record is large.
+        let mut frame = Frame::prepare(generation.spec);
         frame.enter();
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let mut call = Call::lent(&mut frame.span, asked);
+            let mut call = Call::lent(&mut frame.span, generation.asked);
             call.request()?;
             let outcome = f(&mut call);
             call.end(outcome.as_ref().err());

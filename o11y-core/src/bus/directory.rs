@@ -2,12 +2,16 @@
 
 use std::{
     collections::HashMap,
+    mem,
     sync::{Arc, atomic::AtomicU64},
 };
 
 use foldhash::fast::FixedState;
 
-use super::{SubscriptionId, heard::CallsHeard};
+use super::{
+    SubscriptionId,
+    heard::{CallEvent, CallsHeard},
+};
 use crate::{
     event::{Event, Veto},
     pattern::{Pattern, Shelf},
@@ -20,8 +24,6 @@ pub(super) type Handler = Box<dyn Fn(&Event) -> Option<Veto> + Send + Sync>;
 pub(super) struct Subscriber {
     pub(super) id: SubscriptionId,
     pub(super) pattern: Pattern,
-    /// Told by the pattern.
-    pub(super) calls_heard: CallsHeard,
     pub(super) handler: Handler,
     pub(super) panics: AtomicU64,
 }
@@ -38,6 +40,11 @@ impl Index {
     fn file(&mut self, key: &str, place: u32) {
         self.lengths |= Self::bit(key);
         self.places.entry(key.into()).or_default().push(place);
+    }
+
+    fn file_all(&mut self, key: Box<str>, places: Vec<u32>) {
+        self.lengths |= Self::bit(&key);
+        self.places.insert(key, places);
     }
 
     #[inline]
@@ -69,11 +76,18 @@ struct Compared {
     by_ending: Index,
 }
 
-/// All subscribers, filed so that a name finds its own by three look-ups, or by five if anybody's
-/// pattern has stars in other places than most.
+/// How much [`Directory::complete`] may look at, for each subscriber: else it would take as long as
+/// there are names times patterns with stars.
+const LOOKS: usize = 16;
+
+/// All subscribers, filed so that a name finds its own by one look-up if it is somebody's pattern,
+/// else by three, or by five if anybody's pattern has stars in other places than most.
 #[derive(Default)]
 pub(super) struct Directory {
     all: Vec<Arc<Subscriber>>,
+    /// Names that are a pattern, with everybody who hears them.
+    whole: Index,
+    /// Those with which `whole` would have become too large, with those who hear nothing else.
     exact: Index,
     by_parent: Index,
     by_last: Index,
@@ -81,7 +95,9 @@ pub(super) struct Directory {
     compared: Option<Box<Compared>>,
     /// Patterns that hear everything, and those whose both ends have stars.
     rest: Vec<u32>,
-    /// Which events of model calls anybody hears, which every call asks.
+    /// Everybody who hears an event of model calls.
+    calls: [Vec<u32>; CallEvent::ALL.len()],
+    /// Which of them anybody hears, which every call asks.
     pub(super) calls_heard: CallsHeard,
 }
 
@@ -109,7 +125,6 @@ impl Directory {
     fn of(all: Vec<Arc<Subscriber>>) -> Self {
         let mut directory = Self::default();
         for (place, subscriber) in (0..).zip(&all) {
-            directory.calls_heard = directory.calls_heard.and(subscriber.calls_heard);
             let (index, key) = match subscriber.pattern.shelf() {
                 Shelf::Exact(name) => (&mut directory.exact, name),
                 Shelf::Parent(parent) => (&mut directory.by_parent, parent),
@@ -124,14 +139,79 @@ impl Directory {
             index.file(key, place);
         }
         directory.all = all;
+        directory.complete();
         directory
     }
 
+    /// Finds out beforehand who hears the names that are known: by their pattern, or as events of
+    /// model calls.
+    fn complete(&mut self) {
+        for event in CallEvent::ALL {
+            let places = self.everybody(event.name());
+            if !places.is_empty() {
+                self.calls_heard = self.calls_heard.and(event.into());
+            }
+            self.calls[event as usize] = places;
+        }
+        let mut looks = LOOKS * self.all.len();
+        let exact = mem::take(&mut self.exact);
+        for (name, mut places) in exact.places {
+            if looks == 0 {
+                self.exact.file_all(name, places);
+                continue;
+            }
+            let by_stars = self.everybody(&name);
+            looks = looks.saturating_sub(by_stars.len() + self.compared_with(&name));
+            places.extend(by_stars);
+            places.sort_unstable();
+            self.whole.file_all(name, places);
+        }
+    }
+
+    /// How many patterns have to be compared with `name`.
+    fn compared_with(&self, name: &str) -> usize {
+        let compared = self.compared.as_ref();
+        let filed = compared.map_or([0; 2], |lists| lists.filed(name).map(<[u32]>::len));
+        self.rest.len() + filed.iter().sum::<usize>()
+    }
+
+    /// Everybody who hears `name`, in the order of subscription.
+    fn everybody(&self, name: &str) -> Vec<u32> {
+        let mut places = Vec::new();
+        self.merged(name, |place| places.push(place));
+        places
+    }
+
     /// Calls `visit` for everyone who hears `name`, in the order of subscription.
-    pub(super) fn for_each(&self, name: &str, visit: impl FnMut(&Subscriber)) {
+    #[inline]
+    pub(super) fn for_each(&self, name: &str, mut visit: impl FnMut(&Subscriber)) {
         if self.all.is_empty() {
             return;
         }
+        let whole = self.whole.find(name);
+        if whole.is_empty() {
+            self.merged(name, |place| visit(&self.all[place as usize]));
+        } else {
+            self.visit(whole, visit);
+        }
+    }
+
+    /// Calls `visit` for everyone who hears an event of model calls, in the order of subscription.
+    #[inline]
+    pub(super) fn for_each_of_call(&self, event: CallEvent, visit: impl FnMut(&Subscriber)) {
+        self.visit(&self.calls[event as usize], visit);
+    }
+
+    #[inline]
+    fn visit(&self, places: &[u32], mut visit: impl FnMut(&Subscriber)) {
+        for place in places {
+            visit(&self.all[*place as usize]);
+        }
+    }
+
+    /// Calls `visit` for the place of everyone who hears `name`, in the order of subscription.
+    #[inline]
+    fn merged(&self, name: &str, visit: impl FnMut(u32)) {
         let filed = self.filed(name);
         match &self.compared {
             None => self.merge(name, filed, [&self.rest], visit),
@@ -151,7 +231,7 @@ impl Directory {
         name: &str,
         mut filed: [&[u32]; 3],
         compared: [&[u32]; N],
-        mut visit: impl FnMut(&Subscriber),
+        mut visit: impl FnMut(u32),
     ) {
         if filed
             .iter()
@@ -168,7 +248,7 @@ impl Directory {
             let Some(place) = firsts.chain(others.copied()).min().copied() else {
                 return;
             };
-            visit(&self.all[place as usize]);
+            visit(place);
             for places in &mut filed {
                 if let Some(others) = places.strip_prefix(&[place]) {
                     *places = others;

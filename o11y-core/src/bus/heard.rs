@@ -13,7 +13,7 @@ pub(crate) enum CallEvent {
 }
 
 impl CallEvent {
-    const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 5] = [
         Self::Request,
         Self::Generate,
         Self::Error,
@@ -45,7 +45,7 @@ impl CallsHeard {
     pub(super) fn by(pattern: &Pattern) -> Self {
         let all = CallEvent::ALL.into_iter();
         let heard = all.filter(|event| pattern.matches(event.name()));
-        Self(heard.map(CallEvent::bit).fold(0, |all, bit| all | bit))
+        heard.fold(Self::default(), |heard, event| heard.and(event.into()))
     }
 
     /// These and others.
@@ -53,16 +53,17 @@ impl CallsHeard {
         Self(self.0 | others.0)
     }
 
-    #[cfg(any(feature = "tower", feature = "tracing", test))]
     pub(crate) const fn any(self) -> bool {
         self.0 != 0
     }
 
-    pub(super) const fn bits(self) -> u8 {
-        self.0
-    }
-
     pub(crate) const fn has(self, event: CallEvent) -> bool {
         self.0 & event.bit() != 0
+    }
+}
+
+impl From<CallEvent> for CallsHeard {
+    fn from(event: CallEvent) -> Self {
+        Self(event.bit())
     }
 }

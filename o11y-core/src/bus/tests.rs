@@ -290,6 +290,53 @@ fn which_events_of_calls_are_heard_goes_by_the_patterns_and_not_by_their_number(
     }
 }
 
+#[test]
+fn an_event_of_a_call_is_heard_by_whoever_hears_its_name() {
+    let bus = EventBus::new();
+    let log = Arc::<Mutex<Vec<String>>>::default();
+    for pattern in [
+        "llm.error",
+        "*",
+        "*.tokens",
+        "llm.*",
+        "llm.err*",
+        "llm.error",
+    ] {
+        bus.subscribe(pattern, writing(&log, pattern)).detach();
+    }
+
+    for call in CallEvent::ALL {
+        bus.tell_of_call(call, &Event::of_call(call));
+        let heard = std::mem::take(&mut *log.lock().unwrap());
+        bus.event(call.name(), attributes! {});
+
+        assert_eq!(heard, std::mem::take(&mut *log.lock().unwrap()));
+        assert!(heard.contains(&format!("*:{}", call.name())));
+    }
+}
+
+/// Too many to find out beforehand who hears each of the names.
+#[test]
+fn many_names_and_many_stars_are_heard_in_the_order_of_subscription() {
+    const MANY: usize = 50;
+    let bus = EventBus::new();
+    let log = Arc::<Mutex<Vec<String>>>::default();
+    for number in 0..MANY {
+        for pattern in [format!("a.{number}"), "a.*".to_owned(), "*".to_owned()] {
+            bus.subscribe(pattern.clone(), writing(&log, &pattern))
+                .detach();
+        }
+    }
+
+    for number in 0..MANY {
+        bus.event(format!("a.{number}"), attributes! {});
+
+        let heard = std::mem::take(&mut *log.lock().unwrap());
+        assert_eq!(heard.len(), 2 * MANY + 1);
+        assert_eq!(heard[2 * number], format!("a.{number}:a.{number}"));
+    }
+}
+
 proptest! {
     #[test]
     fn whoever_is_filed_hears_what_the_pattern_matches_in_the_order_of_subscription(

@@ -3,7 +3,6 @@
 use std::{
     any::type_name,
     fmt::{self, Display},
-    mem,
 };
 
 use serde::Serialize;
@@ -15,7 +14,6 @@ use super::{
     stream::Assembly,
 };
 use crate::{
-    attribute::Attributes,
     bus::{CallEvent, CallsHeard},
     clock::Ticks,
     emit::calls_heard_here,
@@ -55,7 +53,9 @@ pub struct Call<'a> {
     span: Held<'a>,
     id: SpanId,
     start: Ticks,
-    told: Told,
+    asked: Asked,
+    /// The event that told of it, for the next one to go on with; none if nobody has heard of it yet.
+    told: Option<Event>,
     response_model: Value,
     /// How the answer says that it was served; boxed, to keep the call small.
     service_tier: Option<Box<Value>>,
@@ -66,14 +66,6 @@ pub struct Call<'a> {
     /// What the chunks say; made with the first of them.
     assembly: Option<Box<Assembly>>,
     ended: bool,
-}
-
-/// What every event of a call says.
-enum Told {
-    /// Nobody has heard of it yet.
-    Nothing(Asked),
-    /// What the request said, for the end to go on with.
-    Request(Attributes),
 }
 
 /// Where the span of a call lies.
@@ -111,7 +103,8 @@ impl<'a> Call<'a> {
             span,
             id,
             start,
-            told: Told::Nothing(asked),
+            asked,
+            told: None,
             response_model: Value::null(),
             service_tier: None,
             usage: None,
@@ -128,11 +121,8 @@ impl<'a> Call<'a> {
         // If nobody hears the events of a call they need not be made: none becomes an observation.
         let heard = calls_heard_here();
         if heard.has(CallEvent::Request) {
-            let attributes = self.take_attributes();
-            let request = Event::for_subscribers(CallEvent::Request.name(), attributes);
-            let answer = request.ask();
-            self.told = Told::Request(request.into_attributes());
-            if let Err(vetoed) = answer {
+            let request = self.event(CallEvent::Request);
+            if let Err(vetoed) = request.ask_of_call(CallEvent::Request) {
                 self.span().fail("vetoed", &vetoed.told());
                 self.tell(Outcome::Vetoed, heard);
                 return Err(vetoed);
@@ -153,13 +143,19 @@ impl<'a> Call<'a> {
     }
 
     /// Ends the call, if it has not ended yet.
+    #[inline]
     pub(super) fn end_as(&mut self, outcome: Outcome) {
-        if !mem::replace(&mut self.ended, true) {
-            self.settle();
-            let heard = calls_heard_here();
-            if outcome.is_heard(heard, self.usage.as_ref()) {
-                self.tell(outcome, heard);
-            }
+        if !self.ended {
+            self.end_now(outcome);
+        }
+    }
+
+    fn end_now(&mut self, outcome: Outcome) {
+        self.ended = true;
+        self.settle();
+        let heard = calls_heard_here();
+        if outcome.is_heard(heard, self.usage.as_ref()) {
+            self.tell(outcome, heard);
         }
     }
 
@@ -399,16 +395,17 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// What every event of the call says, moved: it is told at the request and at the end.
-    fn take_attributes(&mut self) -> Attributes {
-        match &mut self.told {
-            Told::Nothing(asked) => {
-                let mut attributes = asked.take_attributes();
-                attributes.put(key::CALL_ID, self.id.hex(&mut [0; 16]).into());
-                attributes
-            }
-            Told::Request(attributes) => mem::take(attributes),
+    /// The event that tells of the call: the one that has told of it before, or a new one that says what
+    /// every event of it says.
+    fn event(&mut self, new: CallEvent) -> &mut Event {
+        let is_new = self.told.is_none();
+        let event = self.told.get_or_insert_with(|| Event::of_call(new));
+        if is_new {
+            let attributes = event.attributes_mut();
+            self.asked.put_in(attributes);
+            attributes.put(key::CALL_ID, self.id.hex(&mut [0; 16]).into());
         }
+        event
     }
 
     /// Emits the one end event, and the mirror of the tokens after it.
@@ -416,18 +413,19 @@ impl<'a> Call<'a> {
     fn tell(&mut self, outcome: Outcome, heard: CallsHeard) {
         let (start, now) = (self.start, Ticks::now());
         let milliseconds = |at: Ticks| at.since(start).as_secs_f64() * 1_000.0;
-        let mut attributes = self.take_attributes();
-        attributes.put(key::RESPONSE_MODEL, self.response_model.clone());
-        if let Some(tier) = self.service_tier.take() {
+        let first_token = self.first_token.map(milliseconds);
+        let (retries, usage, cost) = (self.retries, self.usage, self.cost);
+        let (response_model, tier) = (self.response_model.clone(), self.service_tier.take());
+        let event = self.event(outcome.event());
+        let attributes = event.attributes_mut();
+        attributes.put(key::RESPONSE_MODEL, response_model);
+        if let Some(tier) = tier {
             attributes.put(key::RESPONSE_SERVICE_TIER, *tier);
         }
         attributes.put(key::DURATION_MS, milliseconds(now).into());
-        attributes.put(
-            key::TIME_TO_FIRST_TOKEN_MS,
-            self.first_token.map(milliseconds).into(),
-        );
-        attributes.put(key::RETRIES, self.retries.into());
-        outcome::tell(heard, attributes, outcome, self.usage.as_ref(), self.cost);
+        attributes.put(key::TIME_TO_FIRST_TOKEN_MS, first_token.into());
+        attributes.put(key::RETRIES, retries.into());
+        outcome::tell(heard, event, outcome, usage.as_ref(), cost);
     }
 }
 
@@ -454,8 +452,11 @@ fn cumulated(before: &Usage, after: &Usage) -> Usage {
 }
 
 impl Drop for Call<'_> {
+    #[inline]
     fn drop(&mut self) {
-        self.end_as(Self::outcome_of_drop());
+        if !self.ended {
+            self.end_now(Self::outcome_of_drop());
+        }
     }
 }
 

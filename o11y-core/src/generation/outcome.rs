@@ -38,7 +38,7 @@ impl Outcome {
     }
 
     /// The event that tells it.
-    const fn event(self) -> CallEvent {
+    pub(super) const fn event(self) -> CallEvent {
         match self {
             Self::Answered => CallEvent::Generate,
             #[cfg(feature = "tracing")]
@@ -68,32 +68,36 @@ impl Outcome {
 }
 
 /// Emits the one end event, and the mirror of the tokens after it; of both what somebody hears.
+/// `event` is one of the call, with what is said of it already.
 pub(crate) fn tell(
     heard: CallsHeard,
-    mut attributes: Attributes,
+    event: &mut Event,
     outcome: Outcome,
     usage: Option<&Usage>,
     cost: Option<Cost>,
 ) {
+    let attributes = event.attributes_mut();
     attributes.put(key::OUTCOME, Value::of_static(outcome.as_str()));
     let error = outcome.error().map(Value::of_static);
     attributes.put(key::ERROR_TYPE, error.into());
-    note_surroundings(&mut attributes);
+    note_surroundings(attributes);
     let mirrored = usage.filter(|_| heard.has(CallEvent::Tokens));
-    let event = outcome.event();
-    if heard.has(event) {
-        let mirror = mirrored.map(|usage| mirror_of(attributes.clone(), usage));
+    let end = outcome.event();
+    if heard.has(end) {
+        let mirror = mirrored.map(|usage| (event.clone(), usage));
+        let attributes = event.attributes_mut();
         if let Some(usage) = usage {
-            note_tokens(&mut attributes, usage);
+            note_tokens(attributes, usage);
             attributes.put(key::TOTAL_TOKENS, usage.total().into());
         }
         attributes.put(key::COST, cost.map(Value::from).into());
-        emit(event, attributes);
-        if let Some(mirror) = mirror {
-            emit(CallEvent::Tokens, mirror);
+        event.become_of_call(end);
+        event.tell_of_call(end);
+        if let Some((mut mirror, usage)) = mirror {
+            tell_mirror(&mut mirror, usage);
         }
     } else if let Some(usage) = mirrored {
-        emit(CallEvent::Tokens, mirror_of(attributes, usage));
+        tell_mirror(event, usage);
     }
 }
 
@@ -121,19 +125,15 @@ fn note_surroundings(attributes: &mut Attributes) {
     }
 }
 
-/// The tokens under the names of the mirrored system's event.
-fn mirror_of(call: Attributes, usage: &Usage) -> Attributes {
-    let mut mirror = call;
+/// Tells the tokens under the names of the mirrored system's event.
+fn tell_mirror(event: &mut Event, usage: &Usage) {
+    let mirror = event.attributes_mut();
     mirror.put("input_tokens", usage.input_total().into());
     let cached = usage.get_cached();
     mirror.put("cached_tokens", (cached > 0).then_some(cached).into());
     mirror.put("output_tokens", usage.output_total().into());
     mirror.put("total_tokens", usage.total().into());
     mirror.put(key::MIRROR, true.into());
-    mirror
-}
-
-/// Events of a call never become observations: its span already is one.
-fn emit(event: CallEvent, attributes: Attributes) {
-    Event::for_subscribers(event.name(), attributes).tell();
+    event.become_of_call(CallEvent::Tokens);
+    event.tell_of_call(CallEvent::Tokens);
 }

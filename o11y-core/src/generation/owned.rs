@@ -90,7 +90,7 @@ pub(super) struct Prepared {
 
 impl Prepared {
     pub(super) fn new(generation: Generation) -> Self {
-        let (spec, asked) = generation.into_parts();
+        let Generation { spec, asked } = generation;
         Self {
             frame: TaskFrame::prepare(spec),
             asked,

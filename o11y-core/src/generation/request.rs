@@ -29,8 +29,8 @@ use crate::{
 /// [`Context::generation`]: crate::Context::generation
 #[must_use = "give it to `Context::generation`"]
 pub struct Generation {
-    spec: SpanSpec,
-    asked: Asked,
+    pub(super) spec: SpanSpec,
+    pub(super) asked: Asked,
 }
 
 /// What every event of a call says of the request.
@@ -62,26 +62,26 @@ impl Generation {
     /// A chat with `model` of `provider`, in a span `llm.generate`.
     pub fn new(provider: impl Into<Value>, model: impl Into<Value>) -> Self {
         let (provider, model) = (provider.into(), model.into());
-        let mut spec = SpanSpec::new("llm.generate");
         // Filled in where it lies: a record is large, and each step of a builder may move it.
-        let record = spec.record_mut();
-        record.observation = ObservationType::Generation;
-        let attributes = &mut record.attributes;
-        attributes.put(key::OPERATION_NAME, CHAT);
-        attributes.put(key::PROVIDER_NAME, provider.clone());
-        attributes.put(key::REQUEST_MODEL, model.clone());
-        Self {
-            spec,
+        let mut generation = Self {
             asked: Asked {
-                provider,
-                model,
+                provider: provider.clone(),
+                model: model.clone(),
                 operation: CHAT,
                 max_tokens: None,
                 estimate: None,
                 estimated_usage: Value::null(),
                 service_tier: None,
             },
-        }
+            spec: SpanSpec::new("llm.generate"),
+        };
+        let record = generation.spec.record_mut();
+        record.observation = ObservationType::Generation;
+        let attributes = &mut record.attributes;
+        attributes.put(key::OPERATION_NAME, CHAT);
+        attributes.put(key::PROVIDER_NAME, provider);
+        attributes.put(key::REQUEST_MODEL, model);
+        generation
     }
 
     /// Sets what is asked of the model, if it is not a chat: `text_completion`, or `embeddings`,
@@ -186,17 +186,11 @@ impl Generation {
         self.asked.estimated_usage = usage.into();
         self.estimate(usage.total())
     }
-
-    #[inline]
-    pub(super) fn into_parts(self) -> (SpanSpec, Asked) {
-        (self.spec, self.asked)
-    }
 }
 
 impl Asked {
-    /// The attributes that the events of this call begin with, moved out.
-    pub(super) fn take_attributes(&mut self) -> Attributes {
-        let mut attributes = Attributes::new();
+    /// Says it in an event of the call, moved.
+    pub(super) fn put_in(&mut self, attributes: &mut Attributes) {
         attributes.put(key::PROVIDER_NAME, self.provider.take());
         attributes.put(key::REQUEST_MODEL, self.model.take());
         attributes.put(key::OPERATION_NAME, self.operation.take());
@@ -206,7 +200,6 @@ impl Asked {
         if let Some(tier) = self.service_tier.take() {
             attributes.put(key::REQUEST_SERVICE_TIER, *tier);
         }
-        attributes
     }
 }
 

@@ -6,11 +6,11 @@ use tracing_core::span::Id;
 
 use super::{callsite::Source, dialect, fields::Fields, place::Place, run::Part, said::Said};
 use crate::{
-    attribute::Attributes,
-    bus::CallsHeard,
+    bus::{CallEvent, CallsHeard},
     clock::Ticks,
     context::{OwnedSpan, current::Current},
     emit::calls_heard_in,
+    event::Event,
     generation::outcome::{self, Outcome},
     id::SpanId,
     key,
@@ -140,7 +140,8 @@ impl Open {
             .span
             .record()
             .map_or_else(|| SpanId::generate(now), |record| record.span_id);
-        let mut attributes = Attributes::new();
+        let mut event = Event::of_call(CallEvent::Generate); // or what the outcome makes of it
+        let attributes = event.attributes_mut();
         attributes.put(key::PROVIDER_NAME, said.provider.clone());
         attributes.put(key::REQUEST_MODEL, said.request_model.clone());
         attributes.put(key::OPERATION_NAME, said.operation.clone());
@@ -162,7 +163,7 @@ impl Open {
         };
         outcome::tell(
             heard,
-            attributes,
+            &mut event,
             outcome,
             said.usage().as_ref(),
             said.cost(),
