@@ -3,7 +3,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-pub(crate) use self::{amount::Amounts, calls::Caller, node::Ended, shares::Names};
+pub(crate) use self::{amount::Amounts, ask::Bounds, calls::Caller, node::Ended, shares::Names};
 pub use self::{
     amount::{Amount, Measure, Tally},
     ask::Ask,
@@ -209,7 +209,7 @@ impl Budget {
     ///
     /// [`BudgetExceeded`] if it does not fit into one of them. Then nothing is held in any.
     pub fn reserve(&self, ask: Ask) -> Result<Reservation, BudgetExceeded> {
-        let asked = ask.asked();
+        let asked = ask.bounds.asked();
         let mut crossings = Vec::new();
         let now = self.now();
         let held = self

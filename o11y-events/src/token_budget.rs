@@ -237,6 +237,9 @@ impl TokenBudgetTracker {
 
     /// What is used, if it has reached the limit and nobody was told yet.
     fn newly_exceeded(&self) -> Option<u64> {
+        if !self.is_exceeded() {
+            return None; // whoever spends the last of it comes here, too
+        }
         let mut is_told = self.is_told.lock().unwrap_or_else(PoisonError::into_inner);
         let used = self.used();
         if *is_told || used == 0 || used < self.limit {

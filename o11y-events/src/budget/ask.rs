@@ -28,13 +28,19 @@ use super::amount::{Amounts, Measure};
 #[must_use = "give it to `Budget::reserve`"]
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Ask {
-    pub(super) input: Option<u64>,
-    pub(super) output: Option<u64>,
-    pub(super) total: Option<u64>,
-    pub(super) cost: Option<Cost>,
-    /// What it costs at least, if the most is not known.
-    cost_at_least: Cost,
+    pub(crate) bounds: Bounds,
     pub(super) labels: Labels,
+}
+
+/// What it may use at most, as far as that is stated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Bounds {
+    pub(crate) input: Option<u64>,
+    pub(crate) output: Option<u64>,
+    pub(crate) total: Option<u64>,
+    pub(crate) cost: Option<Cost>,
+    /// What it costs at least, if the most is not known.
+    pub(crate) cost_at_least: Cost,
 }
 
 impl Ask {
@@ -45,19 +51,19 @@ impl Ask {
 
     /// At most so many tokens, input and output together.
     pub fn tokens(mut self, most: u64) -> Self {
-        self.total = Some(most);
+        self.bounds.total = Some(most);
         self
     }
 
     /// At most so many input tokens.
     pub fn input_tokens(mut self, most: u64) -> Self {
-        self.input = Some(most);
+        self.bounds.input = Some(most);
         self
     }
 
     /// At most so many output tokens: what the request's `max_tokens` says.
     pub fn output_tokens(mut self, most: u64) -> Self {
-        self.output = Some(most);
+        self.bounds.output = Some(most);
         self
     }
 
@@ -69,7 +75,7 @@ impl Ask {
 
     /// At most so much money.
     pub fn cost(mut self, most: Cost) -> Self {
-        self.cost = Some(most);
+        self.bounds.cost = Some(most);
         self
     }
 
@@ -90,12 +96,9 @@ impl Ask {
         self.labels.user = Some(user.into());
         self
     }
+}
 
-    pub(crate) fn cost_at_least(mut self, least: Cost) -> Self {
-        self.cost_at_least = least;
-        self
-    }
-
+impl Bounds {
     /// What was said of it, if anything.
     pub(crate) fn stated(&self, measure: Measure) -> Option<u64> {
         self.asked().stated(measure)
@@ -174,7 +177,7 @@ mod tests {
 
     #[track_caller]
     fn assert_asked(ask: &Ask, expected: [Option<u64>; 3]) {
-        let asked = ask.asked();
+        let asked = ask.bounds.asked();
         let tokens = [Measure::InputTokens, Measure::OutputTokens, Measure::Tokens];
         assert_eq!(tokens.map(|measure| asked.stated(measure)), expected);
     }
@@ -198,12 +201,8 @@ mod tests {
             &ask().output_tokens(30).tokens(9),
             [Some(9), Some(9), Some(9)],
         );
-        assert!(!ask().output_tokens(0).asked().is_none_of(Measure::Tokens));
-        assert!(
-            ask()
-                .output_tokens(0)
-                .asked()
-                .is_none_of(Measure::OutputTokens)
-        );
+        let no_output = ask().output_tokens(0).bounds.asked();
+        assert!(!no_output.is_none_of(Measure::Tokens));
+        assert!(no_output.is_none_of(Measure::OutputTokens));
     }
 }

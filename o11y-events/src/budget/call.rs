@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Budget, ask::Ask, calls::Caller, crossing::tell, exceeded::BudgetExceeded, node::Ended,
+    Budget, ask::Bounds, calls::Caller, crossing::tell, exceeded::BudgetExceeded, node::Ended,
     window::nanoseconds,
 };
 
@@ -13,10 +13,10 @@ impl Budget {
     pub(crate) fn begin(
         &self,
         caller: Option<Caller<'_>>,
-        ask: &Ask,
+        bounds: &Bounds,
         expiry: Option<Duration>,
     ) -> Result<(), BudgetExceeded> {
-        let asked = ask.asked();
+        let asked = bounds.asked();
         let mut crossings = Vec::new();
         let expiry = expiry.map(nanoseconds);
         let now = match expiry {

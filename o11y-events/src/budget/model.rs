@@ -88,7 +88,9 @@ fn a_call_that_two_trackers_hold_counts_once_in_each_budget() {
                 let caller = |tracker| Caller { tracker, call };
                 let ask = Ask::new().tokens(60);
                 let begin = |(tracker, budget): (u64, &Budget)| {
-                    budget.begin(Some(caller(tracker)), &ask, None).is_ok()
+                    budget
+                        .begin(Some(caller(tracker)), &ask.bounds, None)
+                        .is_ok()
                 };
                 let admitted = trackers.into_iter().all(begin);
                 check(&outer, 100);
@@ -126,7 +128,11 @@ fn a_call_that_expires_while_it_ends_is_added_once_and_holds_nothing() {
         });
         let ask = Ask::new().tokens(60);
         let caller = |call| Caller { tracker: 1, call };
-        let begin = |call| budget.begin(Some(caller(call)), &ask, Some(MINUTE)).is_ok();
+        let begin = |call| {
+            budget
+                .begin(Some(caller(call)), &ask.bounds, Some(MINUTE))
+                .is_ok()
+        };
         assert!(begin("slow"));
 
         let slow = thread::spawn({

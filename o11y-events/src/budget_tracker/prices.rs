@@ -1,6 +1,9 @@
 //! What tokens cost, by a table or by whatever the user has.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+};
 
 use o11y_core::{Cost, Usage};
 
@@ -22,8 +25,10 @@ impl Prices {
         Self::By(Arc::new(price))
     }
 
-    pub(super) fn builtin() -> Self {
-        Self::Table(Pricing::builtin().clone())
+    pub(super) fn builtin() -> &'static Self {
+        static BUILTIN: LazyLock<Prices> =
+            LazyLock::new(|| Prices::Table(Pricing::builtin().clone()));
+        &BUILTIN
     }
 
     /// What a call cost that names this service tier.

@@ -33,14 +33,7 @@ pub(super) struct Said<'a> {
 impl<'a> Said<'a> {
     /// Reads what a request says, or that a call was not made.
     pub(super) fn by_request(request: &'a Event) -> Self {
-        let mut said = Self::around(request);
-        let attributes = request.attributes().iter();
-        attributes.for_each(|(key, value)| match key {
-            key::ESTIMATED_USAGE => said.estimated_usage = usage(value),
-            key::ESTIMATED_TOKENS => said.estimated_tokens = value.as_u64(),
-            key::REQUEST_MAX_TOKENS => said.max_tokens = value.as_u64(),
-            _ => said.note(key, value),
-        });
+        let mut said = Self::by(request);
         if said.provider.is_none() || said.model.is_none() {
             said.complete(request);
         }
@@ -49,17 +42,37 @@ impl<'a> Said<'a> {
 
     /// Reads what the end of a call says.
     pub(super) fn by_end(end: &'a Event) -> Self {
-        let mut said = Self::around(end);
-        let attributes = end.attributes().iter();
-        attributes.for_each(|(key, value)| match key {
-            key::RESPONSE_MODEL => said.response_model = value.as_str(),
-            key::USAGE => said.usage = usage(value).copied(),
-            key::TOTAL_TOKENS => said.total = value.as_u64(),
-            key::COST => said.cost = cost(value),
-            _ => said.note(key, value),
-        });
+        let mut said = Self::by(end);
         if said.usage.is_none() || said.provider.is_none() || said.model.is_none() {
             said.complete(end);
+        }
+        said
+    }
+
+    /// Reads what is said under the names of our own calls, and what the surroundings say.
+    fn by(event: &'a Event) -> Self {
+        let mut said = Self {
+            user: event.trace_attributes().and_then(|trace| trace.get_user()),
+            ..Self::default()
+        };
+        for (key, value) in event.attributes().iter() {
+            match key {
+                key::CALL_ID => said.call = value.as_str(),
+                key::MIRROR => said.is_mirror = value.as_bool() == Some(true),
+                key::PROVIDER_NAME => said.provider = value.as_str().map(Cow::Borrowed),
+                key::REQUEST_MODEL => said.model = value.as_str().map(Cow::Borrowed),
+                key::RESPONSE_MODEL => said.response_model = value.as_str(),
+                key::RESPONSE_SERVICE_TIER => said.tier = value.as_str(),
+                key::REQUEST_SERVICE_TIER => said.tier = said.tier.or(value.as_str()),
+                key::ESTIMATED_USAGE => said.estimated_usage = usage(value),
+                key::ESTIMATED_TOKENS => said.estimated_tokens = value.as_u64(),
+                key::REQUEST_MAX_TOKENS => said.max_tokens = value.as_u64(),
+                key::USAGE => said.usage = usage(value).copied(),
+                key::TOTAL_TOKENS => said.total = value.as_u64(),
+                key::COST => said.cost = cost(value),
+                "user.id" => said.user = said.user.or(value.as_str()),
+                _ => {}
+            }
         }
         said
     }
@@ -85,28 +98,6 @@ impl<'a> Said<'a> {
             // A total without parts is taken for input, which is what most tokens are.
             let input = total.saturating_sub(usage.output_total());
             self.usage = Some(usage.input(input));
-        }
-    }
-
-    /// What the surroundings say.
-    fn around(event: &'a Event) -> Self {
-        Self {
-            user: event.trace_attributes().and_then(|trace| trace.get_user()),
-            ..Self::default()
-        }
-    }
-
-    /// What every event of a call says.
-    fn note(&mut self, key: &str, value: &'a Value) {
-        match key {
-            key::CALL_ID => self.call = value.as_str(),
-            key::MIRROR => self.is_mirror = value.as_bool() == Some(true),
-            key::PROVIDER_NAME => self.provider = value.as_str().map(Cow::Borrowed),
-            key::REQUEST_MODEL => self.model = value.as_str().map(Cow::Borrowed),
-            key::RESPONSE_SERVICE_TIER => self.tier = value.as_str(),
-            key::REQUEST_SERVICE_TIER => self.tier = self.tier.or(value.as_str()),
-            "user.id" => self.user = self.user.or(value.as_str()),
-            _ => {}
         }
     }
 

@@ -4,31 +4,28 @@ use o11y_core::Usage;
 
 use super::{prices::Prices, reading::Said};
 use crate::{
-    budget::{Ask, Measure},
+    budget::{Bounds, Measure},
     pricing::Unpriced,
 };
 
 impl Said<'_> {
     /// What the request says that the call may use; none if it says nothing. Zero says nothing: no
     /// call is free of tokens.
-    pub(super) fn estimate(&self) -> Option<Ask> {
+    pub(super) fn estimate(&self) -> Option<Bounds> {
         let tokens = self.estimated_tokens.filter(|tokens| *tokens > 0);
         let output = self.max_tokens.filter(|tokens| *tokens > 0);
         if self.estimated_usage.is_none() && tokens.is_none() && output.is_none() {
             return None;
         }
-        let mut ask = Ask::new();
-        if let Some(usage) = self.estimated_usage {
-            ask = ask.usage(*usage);
-        }
-        if let Some(tokens) = tokens {
-            ask = ask.tokens(tokens);
-        }
-        if let Some(most) = output {
-            let stated = self.estimated_usage.map_or(u64::MAX, Usage::output_total);
-            ask = ask.output_tokens(most.min(stated));
-        }
-        Some(ask)
+        let usage = self.estimated_usage;
+        let stated = usage.map(Usage::output_total);
+        let most = output.map(|most| most.min(stated.unwrap_or(u64::MAX)));
+        Some(Bounds {
+            input: usage.map(Usage::input_total),
+            output: most.or(stated),
+            total: tokens,
+            ..Bounds::default()
+        })
     }
 
     /// Why a call to that model has no price, if it has none.
@@ -40,30 +37,36 @@ impl Said<'_> {
     }
 
     /// The most tokens that the model of a request gives.
-    pub(super) fn model_maximum(&self, prices: &Prices) -> Option<Ask> {
+    pub(super) fn model_maximum(&self, prices: &Prices) -> Option<Bounds> {
         let model = self.model.as_deref()?;
         let most = prices.max_output_tokens(self.provider.as_deref(), model)?;
-        Some(Ask::new().output_tokens(most))
+        Some(Bounds {
+            output: Some(most),
+            ..Bounds::default()
+        })
     }
 
     /// The most that such a call can cost, unless whoever estimated it has said so.
-    pub(super) fn price(&self, ask: Ask, prices: &Prices) -> Ask {
-        if ask.stated(Measure::Cost).is_some() {
-            return ask;
+    pub(super) fn price(&self, bounds: Bounds, prices: &Prices) -> Bounds {
+        if bounds.stated(Measure::Cost).is_some() {
+            return bounds;
         }
         let provider = self.provider.as_deref();
         let Some(model) = self.model.as_deref() else {
-            return ask;
+            return bounds;
+        };
+        let at_most = |cost| Bounds {
+            cost: Some(cost),
+            ..bounds
         };
         if let Some(usage) = self.estimated_usage {
-            return match prices.cost(provider, model, usage, self.tier) {
-                Ok(cost) => ask.cost(cost),
-                Err(_unpriced) => ask, // its end tells
-            };
+            // Where there is no price, the call's end tells.
+            let cost = prices.cost(provider, model, usage, self.tier);
+            return cost.map_or(bounds, at_most);
         }
         let (output, total) = (
-            ask.stated(Measure::OutputTokens),
-            ask.stated(Measure::Tokens),
+            bounds.stated(Measure::OutputTokens),
+            bounds.stated(Measure::Tokens),
         );
         let total = total.unwrap_or(0);
         let output = output.unwrap_or(0).min(total);
@@ -71,9 +74,12 @@ impl Said<'_> {
         let ends = [(total, 0), (total - output, output)];
         let costs = ends.map(|tokens| prices.ceiling(provider, model, tokens, self.tier));
         match costs.into_iter().flatten().max() {
-            Some(cost) if ask.is_bound() => ask.cost(cost),
-            Some(cost) => ask.cost_at_least(cost),
-            None => ask,
+            Some(cost) if bounds.is_bound() => at_most(cost),
+            Some(cost) => Bounds {
+                cost_at_least: cost,
+                ..bounds
+            },
+            None => bounds,
         }
     }
 }
@@ -99,8 +105,8 @@ mod tests {
             attributes.set(key::REQUEST_MODEL, "known");
             let request = Event::new("llm.request", attributes);
             let said = Said::by_request(&request);
-            let ask = said.estimate().unwrap_or_default();
-            said.price(ask, &prices()).stated(Measure::Cost)
+            let bounds = said.estimate().unwrap_or_default();
+            said.price(bounds, &prices()).stated(Measure::Cost)
         };
         let dollars = |dollars| Some(Cost::usd(dollars).picodollars());
 

@@ -17,7 +17,7 @@ use o11y_core::{Event, Veto};
 
 use super::{prices::Prices, reading::Said, unpriced::UnpricedCalls};
 use crate::{
-    budget::{Ask, Budget, BudgetExceeded, Caller, Ended, KeyedBudgets},
+    budget::{Ask, Bounds, Budget, BudgetExceeded, Caller, Ended, KeyedBudgets},
     pricing::Unpriced,
     scope::Scope,
 };
@@ -141,56 +141,58 @@ impl Watch {
         }
         let prices = self.prices();
         let budget = self.budget_of(request);
-        let ask = caught(|| self.ask(request, &said, prices.as_ref()));
+        let bounds = caught(|| self.bounds(request, &said, prices));
         // An estimate or a price that panics has said nothing; the call is judged all the same.
-        let (ask, panic) = match ask {
-            Ok(ask) => (ask.inspect_err(|_| budget.note_refused())?, None),
+        let (bounds, panic) = match bounds {
+            Ok(bounds) => (bounds.inspect_err(|_| budget.note_refused())?, None),
             Err(panic) => (said.estimate().unwrap_or_default(), Some(panic)),
         };
         budget
-            .begin(self.caller(&said), &ask, self.settings.expiry)
+            .begin(self.caller(&said), &bounds, self.settings.expiry)
             .map_err(Refusal::Exceeded)?;
         go_on(panic);
         Ok(())
     }
 
     /// What a call asks for, its money included.
-    fn ask(
+    fn bounds(
         &self,
         request: &Event,
         said: &Said<'_>,
         prices: Option<&Prices>,
-    ) -> Result<Ask, Refusal> {
+    ) -> Result<Bounds, Refusal> {
         let Settings {
             estimate,
             refuse_unpriced,
             assume_maximum,
             ..
         } = &self.settings;
-        let ask = said
+        let bounds = said
             .estimate()
-            .or_else(|| estimate.as_ref().map(|estimate| estimate(request)))
+            .or_else(|| Some(estimate.as_ref()?(request).bounds))
             .or_else(|| {
                 let prices = prices.filter(|_| *assume_maximum)?;
                 said.model_maximum(prices)
             })
             .unwrap_or_default();
         let Some(prices) = prices else {
-            return Ok(ask);
+            return Ok(bounds);
         };
         if *refuse_unpriced && let Some(unpriced) = said.unpriced(prices) {
             return Err(Refusal::Unpriced(unpriced));
         }
-        Ok(said.price(ask, prices))
+        Ok(said.price(bounds, prices))
     }
 
     /// What prices the calls: nothing, if nobody limits money.
-    fn prices(&self) -> Option<Prices> {
-        let needed = self.settings.refuse_unpriced
-            || self.settings.assume_maximum
-            || self.budget().tree_limits_cost();
-        let given = self.settings.prices.clone();
-        given.or_else(|| needed.then(Prices::builtin))
+    fn prices(&self) -> Option<&Prices> {
+        let given = self.settings.prices.as_ref();
+        given.or_else(|| {
+            let needed = self.settings.refuse_unpriced
+                || self.settings.assume_maximum
+                || self.budget().tree_limits_cost();
+            needed.then(Prices::builtin)
+        })
     }
 
     fn vetoed(&self, event: &Event) {
@@ -207,7 +209,7 @@ impl Watch {
         }
         let prices = self.prices();
         // A price that panics is none, and must not leave the call held.
-        let (used, panic) = match caught(|| said.used(prices.as_ref())) {
+        let (used, panic) = match caught(|| said.used(prices)) {
             Ok(used) => (used, None),
             Err(panic) => (said.used(None), Some(panic)),
         };
