@@ -125,17 +125,19 @@ impl State {
 
     /// What the tracker holds for a call.
     fn take_call(&mut self, caller: Caller<'_>) -> Option<Hold> {
-        let parts = self.calls.open.get_mut(caller.call)?;
+        let (call, mut parts) = self.calls.open.remove_entry(caller.call)?;
         let is_its = |part: &Part| part.tracker == caller.tracker;
-        let first = parts.first;
-        if !is_its(&first) {
-            let place = parts.others.iter().position(is_its)?;
-            return Some(parts.others.swap_remove(place).hold);
+        if is_its(&parts.first) {
+            let hold = parts.first.hold;
+            if parts.lose_first() {
+                self.calls.open.insert(call, parts);
+            }
+            return Some(hold);
         }
-        if !parts.lose_first() {
-            self.calls.open.remove(caller.call);
-        }
-        Some(first.hold)
+        let place = parts.others.iter().position(is_its);
+        let hold = place.map(|place| parts.others.swap_remove(place).hold);
+        self.calls.open.insert(call, parts);
+        hold
     }
 
     /// A call was not made.

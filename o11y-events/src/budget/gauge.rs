@@ -113,6 +113,12 @@ impl Gauge {
         }
     }
 
+    /// Whether so much crosses a line: as a rule none.
+    pub(super) fn crosses(&self, spent: u128) -> bool {
+        let limit = self.limit.count();
+        reaches(spent, self.soft.map_or(limit, |soft| soft.min(limit)))
+    }
+
     /// The lines that what was spent has newly crossed.
     pub(super) fn crossed(&mut self, spent: u128, now: u64) -> impl Iterator<Item = Line> + use<> {
         let threshold = self.soft.is_some_and(|soft| reaches(spent, soft));

@@ -51,6 +51,24 @@ impl State {
         crossings: &mut Vec<Crossing>,
     ) -> Result<(), BudgetExceeded> {
         let now = self.advance(now);
+        let mut fits = true;
+        self.each(leaf, until, |node| fits &= node.admits(asked, now));
+        if fits {
+            return Ok(());
+        }
+        self.refuse(leaf, until, asked, now, crossings)
+    }
+
+    /// A call does not fit: says why, and counts it.
+    #[cold]
+    fn refuse(
+        &mut self,
+        leaf: usize,
+        until: Option<usize>,
+        asked: &Asked,
+        now: u64,
+        crossings: &mut Vec<Crossing>,
+    ) -> Result<(), BudgetExceeded> {
         let mut refusal: Option<BudgetExceeded> = None;
         let mut refused_by = None;
         let mut place = Some(leaf);

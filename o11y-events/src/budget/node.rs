@@ -66,6 +66,14 @@ impl Node {
         }
     }
 
+    /// Whether a call fits.
+    #[inline]
+    pub(super) fn admits(&mut self, asked: &Asked, now: u64) -> bool {
+        let (spent, reserved) = (&self.spent, &self.reserved);
+        let mut gauges = self.gauges.iter_mut();
+        gauges.all(|gauge| gauge.admits(asked, spent, reserved, now))
+    }
+
     /// Why the call does not fit, if it does not: the first limit that is in its way, and how long
     /// until none of them is.
     pub(super) fn refuses(
@@ -198,6 +206,9 @@ fn note_crossings(
     crossings: &mut Vec<Crossing>,
 ) {
     let spent = gauge.spent(spent, now);
+    if !gauge.crosses(spent) {
+        return;
+    }
     for line in gauge.crossed(spent, now) {
         let standing = standing(name, gauge, spent, reserved);
         crossings.push(Crossing { line, standing });

@@ -52,12 +52,12 @@ impl Reservation {
     /// used beyond what was reserved is spent all the same, even past the limit.
     ///
     /// A call that failed after it was sent is settled, too: it counts as a call.
-    pub fn settle(self, usage: Usage, cost: impl Into<Option<Cost>>) {
+    pub fn settle(mut self, usage: Usage, cost: impl Into<Option<Cost>>) {
         self.end(Some(Amounts::of_call(usage, cost.into())));
     }
 
     /// The call was made, and nobody knows what it used: what it asked for counts as used.
-    pub fn settle_as_asked(self) {
+    pub fn settle_as_asked(mut self) {
         self.end(None);
     }
 
@@ -71,7 +71,7 @@ impl Reservation {
         &self.budget
     }
 
-    fn end(mut self, used: Option<Amounts>) {
+    fn end(&mut self, used: Option<Amounts>) {
         let Some(hold) = self.hold.take() else {
             return; // cannot be: only the end takes it
         };

@@ -29,24 +29,24 @@ pub(super) struct Shares {
 }
 
 impl Shares {
+    #[inline]
     pub(super) fn add(&mut self, name: Option<&str>, amounts: &Amounts) {
-        let place = self.place_of(name.unwrap_or(UNKNOWN));
-        self.lines[place].1.add(amounts);
+        let name = name.unwrap_or(UNKNOWN);
+        match self.lines.iter_mut().find(|(line, _)| line == name) {
+            Some((_, sum)) => sum.add(amounts),
+            None => self.add_new(name, amounts),
+        }
     }
 
-    /// The line of a name, made if there is room, or else that of all others.
-    fn place_of(&mut self, name: &str) -> usize {
-        let of = |name: &str| self.lines.iter().position(|(line, _)| line == name);
-        let mut known = of(name);
+    /// A name that has no line yet gets one if there is room, or else counts among all others.
+    #[cold]
+    fn add_new(&mut self, name: &str, amounts: &Amounts) {
         let is_full = self.lines.len() >= MAX_LINES;
-        if known.is_none() && is_full {
-            known = of(OTHERS);
+        let name = if is_full { OTHERS } else { name };
+        match self.lines.iter_mut().find(|(line, _)| line == name) {
+            Some((_, sum)) => sum.add(amounts),
+            None => self.lines.push((name.to_owned(), *amounts)),
         }
-        known.unwrap_or_else(|| {
-            let name = if is_full { OTHERS } else { name };
-            self.lines.push((name.to_owned(), Amounts::default()));
-            self.lines.len() - 1
-        })
     }
 
     /// The lines, the largest first: by money, then by tokens.
