@@ -372,6 +372,9 @@ impl<'a> Call<'a> {
 
     /// Puts on the span what the chunks said, where nothing else was said.
     fn settle(&mut self) {
+        if self.first_token.is_none() && self.assembly.is_none() {
+            return; // the answer came whole
+        }
         let assembly = self.assembly.take();
         let first_token = self.first_token.map(|at| at.since(self.start));
         let Some(record) = self.span().record_mut() else {
