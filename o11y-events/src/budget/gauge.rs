@@ -81,9 +81,16 @@ impl Gauge {
 
     /// Sets the alarms anew that are due, before more is booked: what is booked at once may cross
     /// a line that was left in the meantime.
+    #[inline]
     pub(super) fn rearm(&mut self, now: u64) {
+        if self.window.is_some() {
+            self.rearm_window(now); // what counts for good never falls
+        }
+    }
+
+    fn rearm_window(&mut self, now: u64) {
         let Some(window) = &mut self.window else {
-            return; // what counts for good never falls
+            return;
         };
         let spent = window.sum(now);
         if self.soft.is_some_and(|soft| !reaches(spent, soft)) {
@@ -114,12 +121,14 @@ impl Gauge {
     }
 
     /// Whether so much crosses a line: as a rule none.
+    #[inline]
     pub(super) fn crosses(&self, spent: u128) -> bool {
         let limit = self.limit.count();
         reaches(spent, self.soft.map_or(limit, |soft| soft.min(limit)))
     }
 
     /// The lines that what was spent has newly crossed.
+    #[cold]
     pub(super) fn crossed(&mut self, spent: u128, now: u64) -> impl Iterator<Item = Line> + use<> {
         let threshold = self.soft.is_some_and(|soft| reaches(spent, soft));
         let exceeded = reaches(spent, self.limit.count());

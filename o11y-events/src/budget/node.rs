@@ -196,7 +196,8 @@ impl Node {
     }
 }
 
-/// What was spent has grown: notes the lines that it has crossed by that.
+/// What was spent has grown: notes the lines that it has crossed by that, as a rule none.
+#[inline]
 fn note_crossings(
     name: &Arc<str>,
     gauge: &mut Gauge,
@@ -206,12 +207,11 @@ fn note_crossings(
     crossings: &mut Vec<Crossing>,
 ) {
     let spent = gauge.spent(spent, now);
-    if !gauge.crosses(spent) {
-        return;
-    }
-    for line in gauge.crossed(spent, now) {
-        let standing = standing(name, gauge, spent, reserved);
-        crossings.push(Crossing { line, standing });
+    if gauge.crosses(spent) {
+        for line in gauge.crossed(spent, now) {
+            let standing = standing(name, gauge, spent, reserved);
+            crossings.push(Crossing { line, standing });
+        }
     }
 }
 

@@ -25,34 +25,42 @@ pub struct Share {
 
 #[derive(Debug, Default)]
 pub(super) struct Shares {
-    lines: Vec<(String, Amounts)>,
+    /// By name; calls that name none have one, too.
+    lines: Vec<(Option<String>, Amounts)>,
 }
 
 impl Shares {
     #[inline]
     pub(super) fn add(&mut self, name: Option<&str>, amounts: &Amounts) {
-        let name = name.unwrap_or(UNKNOWN);
-        match self.lines.iter_mut().find(|(line, _)| line == name) {
-            Some((_, sum)) => sum.add(amounts),
+        match self.line(name) {
+            Some(sum) => sum.add(amounts),
             None => self.add_new(name, amounts),
         }
     }
 
+    #[inline]
+    fn line(&mut self, name: Option<&str>) -> Option<&mut Amounts> {
+        let mut lines = self.lines.iter_mut();
+        let line = lines.find(|(line, _)| line.as_deref() == name);
+        line.map(|(_, sum)| sum)
+    }
+
     /// A name that has no line yet gets one if there is room, or else counts among all others.
     #[cold]
-    fn add_new(&mut self, name: &str, amounts: &Amounts) {
+    fn add_new(&mut self, name: Option<&str>, amounts: &Amounts) {
         let is_full = self.lines.len() >= MAX_LINES;
-        let name = if is_full { OTHERS } else { name };
-        match self.lines.iter_mut().find(|(line, _)| line == name) {
-            Some((_, sum)) => sum.add(amounts),
-            None => self.lines.push((name.to_owned(), *amounts)),
+        let name = if is_full { Some(OTHERS) } else { name };
+        let name = name.filter(|name| *name != UNKNOWN);
+        match self.line(name) {
+            Some(sum) => sum.add(amounts),
+            None => self.lines.push((name.map(str::to_owned), *amounts)),
         }
     }
 
     /// The lines, the largest first: by money, then by tokens.
     pub(super) fn list(&self) -> Vec<Share> {
-        let share = |(name, amounts): &(String, Amounts)| Share {
-            name: name.clone(),
+        let share = |(name, amounts): &(Option<String>, Amounts)| Share {
+            name: name.as_deref().unwrap_or(UNKNOWN).to_owned(),
             spent: amounts.tally(),
         };
         let mut shares: Vec<_> = self.lines.iter().map(share).collect();
@@ -74,6 +82,21 @@ mod tests {
     use o11y_core::Usage;
 
     use super::*;
+
+    #[test]
+    fn calls_without_a_name_and_those_that_are_named_so_share_a_line() {
+        let mut shares = Shares::default();
+        let one = Amounts::of_call(Usage::new().input(1), None);
+
+        for name in [Some(UNKNOWN), None, Some("gpt-4o"), Some(UNKNOWN), None] {
+            shares.add(name, &one);
+        }
+
+        let list = shares.list();
+        let lines: Vec<_> = list.iter().map(|share| &*share.name).collect();
+        assert_eq!(lines, [UNKNOWN, "gpt-4o"]);
+        assert_eq!(list[0].spent.calls, 4);
+    }
 
     #[test]
     fn the_list_of_names_is_bounded() {
