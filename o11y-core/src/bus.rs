@@ -107,7 +107,7 @@ impl EventBus {
     /// is counted and the others still run. It may use the bus freely.
     ///
     /// ```
-    /// use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    /// use std::sync::atomic::{AtomicU64, Ordering};
     /// use std::sync::Arc;
     /// use o11y_core::{Event, EventBus, attributes};
     ///
