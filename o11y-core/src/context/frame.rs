@@ -27,9 +27,11 @@ use crate::{
 };
 
 /// The frame of a span that covers a closure.
+///
+/// Both of its parts are empty when `exit` is through, so that nothing of it has to be dropped.
 pub(crate) struct Frame {
-    pub(crate) span: Span,
-    /// What was current before; none if the frame changed nothing. `leave` empties it.
+    pub(crate) span: ManuallyDrop<Span>,
+    /// What was current before; none if the frame changed nothing.
     previous: Option<ManuallyDrop<Current>>,
 }
 
@@ -37,7 +39,7 @@ impl Frame {
     #[inline]
     pub(crate) fn new(spec: impl IntoSpanSpec) -> Self {
         Self {
-            span: Span::open(spec.into_span_spec().into_record()),
+            span: ManuallyDrop::new(Span::open(spec.into_span_spec().into_record())),
             previous: None,
         }
     }
@@ -49,7 +51,7 @@ impl Frame {
             return Self::new(spec);
         }
         Self {
-            span: Span::off(),
+            span: ManuallyDrop::new(Span::off()),
             previous: None,
         }
     }
