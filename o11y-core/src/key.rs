@@ -3,6 +3,10 @@
 //! Langfuse's own names where it has one, because they mean the same through any collector;
 //! the GenAI conventions otherwise.
 
+pub use self::content::is_content;
+
+mod content;
+
 /// What went into the operation.
 pub const INPUT: &str = "langfuse.observation.input";
 /// What came out of it.

@@ -147,60 +147,7 @@ impl Kind {
 /// Whether the server, or another tool, would take an attribute of this key for input or output: it
 /// is not sent when content is not captured.
 pub(super) fn is_content(name: &str) -> bool {
-    const KEYS: [&str; 31] = [
-        "input",
-        "output",
-        "prompt",
-        "completion",
-        "messages",
-        "events",
-        "all_messages_events",
-        "input.value",
-        "output.value",
-        "final_result",
-        "tool_arguments",
-        "tool_response",
-        "traceloop.entity.input",
-        "traceloop.entity.output",
-        "mlflow.spanInputs",
-        "mlflow.spanOutputs",
-        "pydantic_ai.all_messages",
-        "gen_ai.input.messages",
-        "gen_ai.output.messages",
-        "gen_ai.system_instructions",
-        "gen_ai.tool.definitions",
-        "gen_ai.tool.call.arguments",
-        "gen_ai.tool.call.result",
-        "gen_ai.retrieval.documents",
-        "gen_ai.retrieval.query.text",
-        "langfuse.experiment.item.expected_output",
-        "llm.prompts",
-        "reranker.query",
-        "tool.parameters",
-        "genkit:input",
-        "genkit:output",
-    ];
-    const PREFIXES: [&str; 17] = [
-        "gen_ai.prompt",
-        "gen_ai.completion",
-        "llm.input_messages",
-        "llm.output_messages",
-        "langfuse.trace.input",
-        "langfuse.trace.output",
-        "ai.prompt",
-        "ai.response.",
-        "ai.result.",
-        "ai.toolCall.",
-        "gcp.vertex.agent.llm_",
-        "gcp.vertex.agent.tool_",
-        "llm.prompt_template.",
-        "retrieval.documents",
-        "reranker.input_documents",
-        "reranker.output_documents",
-        "embedding.embeddings",
-    ];
-    let name = name.strip_prefix(METADATA).unwrap_or(name);
-    KEYS.contains(&name) || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    key::is_content(name.strip_prefix(METADATA).unwrap_or(name))
 }
 
 #[cfg(test)]
@@ -236,22 +183,5 @@ mod tests {
             assert!(is_content(&format!("{METADATA}{name}")), "{name}");
         }
         assert!(!is_content("customer.mood"));
-    }
-
-    #[test]
-    fn what_other_conventions_call_content_is_content() {
-        for name in [
-            "ai.toolCall.args",
-            "gcp.vertex.agent.llm_request",
-            "genkit:input",
-            "gen_ai.retrieval.query.text",
-            "retrieval.documents.0.document.content",
-            "reranker.query",
-            "embedding.embeddings.0.embedding.text",
-            "llm.prompt_template.variables",
-            "tool.parameters",
-        ] {
-            assert!(is_content(name), "{name}");
-        }
     }
 }
