@@ -123,8 +123,8 @@ impl LangfuseBuilder {
         self
     }
 
-    /// How many bytes of content may wait; beyond it the oldest are lost and counted. Defaults to
-    /// 64 MiB.
+    /// How many bytes of content may wait; beyond it the oldest are lost and counted. A `String` that
+    /// was moved in counts with its whole buffer. Defaults to 64 MiB.
     pub fn queue_bytes(mut self, bytes: usize) -> Self {
         self.queue_bytes = Some(bytes);
         self
