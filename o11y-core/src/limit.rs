@@ -3,7 +3,10 @@
 //! What is cut says so where it was cut, and is counted here by kind. Nothing is cut inside of a
 //! character.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 /// The most bytes of JSON text that a value is written as. Langfuse takes requests of 4.5 to 5 MB, so
 /// nothing longer can arrive, and writing on would only cost the program's time.
@@ -88,4 +91,34 @@ pub(crate) fn beginning(text: &str, bytes: usize) -> &str {
     let whole = |at: &usize| text.is_char_boundary(*at);
     let end = (0..=bytes.min(text.len())).rev().find(whole);
     &text[..end.unwrap_or(0)]
+}
+
+/// Text that stops growing at a limit, so that printing something huge costs little.
+pub(crate) struct Bounded {
+    pub(crate) text: String,
+    pub(crate) is_cut: bool,
+    most: usize,
+}
+
+impl Bounded {
+    pub(crate) const fn new(most: usize) -> Self {
+        Self {
+            text: String::new(),
+            is_cut: false,
+            most,
+        }
+    }
+}
+
+impl fmt::Write for Bounded {
+    fn write_str(&mut self, s: &str) -> fmt::Result {
+        if self.is_cut {
+            return Err(fmt::Error);
+        }
+        // No character is halved, so the text may end a little before the limit.
+        let kept = beginning(s, self.most - self.text.len());
+        self.text.push_str(kept);
+        self.is_cut = kept.len() < s.len();
+        if self.is_cut { Err(fmt::Error) } else { Ok(()) }
+    }
 }

@@ -12,7 +12,9 @@ pub use self::spec::{IntoSpanSpec, SpanSpec};
 use crate::{
     clock::Ticks,
     context::Context,
-    key, limit, observability,
+    key,
+    limit::Bounded,
+    observability,
     observation::{Level, ObservationType},
     record::{Record, Status},
     usage::{Cost, Usage},
@@ -267,25 +269,11 @@ impl fmt::Debug for Span {
 
 /// Prints into a text that stops growing at the limit, so that a huge message costs little.
 pub(crate) fn cut(error: &(impl Display + ?Sized)) -> String {
-    struct Limited(String);
-
-    impl fmt::Write for Limited {
-        fn write_str(&mut self, s: &str) -> fmt::Result {
-            let room = MAX_STATUS_MESSAGE_BYTES - self.0.len();
-            if s.len() <= room {
-                self.0.push_str(s);
-                return Ok(());
-            }
-            self.0.push_str(limit::beginning(s, room));
-            Err(fmt::Error)
-        }
-    }
-
-    let mut message = Limited(String::new());
+    let mut message = Bounded::new(MAX_STATUS_MESSAGE_BYTES);
     if write!(message, "{error:#}").is_err() {
-        message.0.push('…');
+        message.text.push('…');
     }
-    message.0
+    message.text
 }
 
 #[cfg(test)]

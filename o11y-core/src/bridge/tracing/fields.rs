@@ -9,7 +9,7 @@ use std::{
 use tracing_core::field::{Field, Visit};
 
 use crate::{
-    limit::{self, MAX_JSON_BYTES},
+    limit::{self, Bounded, MAX_JSON_BYTES},
     value::Value,
 };
 
@@ -90,7 +90,7 @@ impl Visit for Fields {
 
 /// Prints by code that is not ours, and that may panic, refuse or go on without end.
 fn printed(value: fmt::Arguments<'_>) -> String {
-    let mut text = Bounded::default();
+    let mut text = Bounded::new(MAX_JSON_BYTES);
     match catch_unwind(AssertUnwindSafe(|| text.write_fmt(value))) {
         Ok(_) if text.is_cut => {
             limit::count_value();
@@ -98,28 +98,5 @@ fn printed(value: fmt::Arguments<'_>) -> String {
         }
         Ok(Ok(())) => text.text,
         Ok(Err(_)) | Err(_) => UNPRINTABLE.to_owned(),
-    }
-}
-
-/// Text that stops growing at the limit of a value.
-#[derive(Default)]
-struct Bounded {
-    text: String,
-    is_cut: bool,
-}
-
-impl fmt::Write for Bounded {
-    fn write_str(&mut self, s: &str) -> fmt::Result {
-        let room = MAX_JSON_BYTES - self.text.len();
-        if !self.is_cut && s.len() <= room {
-            self.text.push_str(s);
-            return Ok(());
-        }
-        // No character is halved, so the text may end a little before the limit.
-        if !self.is_cut {
-            self.text.push_str(limit::beginning(s, room));
-        }
-        self.is_cut = true;
-        Err(fmt::Error)
     }
 }
