@@ -514,6 +514,18 @@ async fn a_request_that_is_too_long_is_passed_on_whole_and_unread() {
     );
 }
 
+/// What is read of the last request that is told.
+fn requested<T: Send + 'static>(
+    recording: &Recording,
+    read: fn(&Event) -> Option<T>,
+) -> Arc<Mutex<Option<T>>> {
+    let told = Arc::new(Mutex::new(None));
+    let heard = told.clone();
+    let hear = move |event: &Event| *heard.lock().unwrap() = read(event);
+    recording.events().subscribe("llm.request", hear).detach();
+    told
+}
+
 #[tokio::test]
 async fn an_estimate_is_stated_if_it_is_asked_for() {
     let url = serve(async || axum::Json(answer())).await;
@@ -522,14 +534,9 @@ async fn an_estimate_is_stated_if_it_is_asked_for() {
         (true, Some(100 + asked().to_string().len() as u64)),
     ] {
         let recording = Recording::new();
-        let told = Arc::new(Mutex::new(None));
-        let heard = told.clone();
-        recording
-            .events()
-            .subscribe("llm.request", move |event: &Event| {
-                *heard.lock().unwrap() = event.attribute(key::ESTIMATED_TOKENS).cloned();
-            })
-            .detach();
+        let told = requested(&recording, |event| {
+            event.attribute(key::ESTIMATED_TOKENS).cloned()
+        });
 
         let layer = GenerationLayer::new().estimate(is_on);
         recording
@@ -565,16 +572,10 @@ async fn an_estimate_is_a_bound_or_none() {
         (kept, 100, None),
     ] {
         let recording = Recording::new();
-        let told = Arc::new(Mutex::new(None));
-        let heard = told.clone();
-        recording
-            .events()
-            .subscribe("llm.request", move |event: &Event| {
-                let said = [key::REQUEST_MAX_TOKENS, key::ESTIMATED_TOKENS];
-                let said = said.map(|key| event.attribute(key).and_then(Value::as_u64));
-                *heard.lock().unwrap() = Some(said);
-            })
-            .detach();
+        let told = requested(&recording, |event| {
+            let said = [key::REQUEST_MAX_TOKENS, key::ESTIMATED_TOKENS];
+            Some(said.map(|key| event.attribute(key).and_then(Value::as_u64)))
+        });
 
         let layer = GenerationLayer::new().estimate(true);
         let answered = recording
