@@ -3,18 +3,16 @@
 use std::{
     borrow::Cow,
     fmt::{self, Display},
-    marker::PhantomData,
     mem::ManuallyDrop,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::Arc,
 };
 
+pub use self::{frame::OwnedSpan, guard::ContextGuard};
 use self::{
-    current::Current,
     frame::{Frame, TaskFrame},
     future::InContext,
 };
-pub use self::{frame::OwnedSpan, guard::ContextGuard};
 use crate::{
     id::{SpanId, TraceId},
     mailbox::Mailbox,
@@ -346,33 +344,6 @@ impl Context {
         let inside = current::nested(&attributes);
         drop(attributes);
         future::carry(inside, f)
-    }
-}
-
-/// Carrying a point to another thread or task.
-impl Context {
-    /// Runs `f` at this point: spans that it opens become children of this context's span.
-    pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
-        let _here = self.attach();
-        f()
-    }
-
-    /// Makes this the current point of the thread until the guard is dropped.
-    pub fn attach(&self) -> ContextGuard {
-        ContextGuard {
-            previous: current::swap(Current::at(self.clone())),
-            of_this_thread: PhantomData,
-        }
-    }
-
-    /// Makes this the current point whenever `future` is polled. For a stream there is
-    /// `wrap_stream`, behind the feature `stream`.
-    pub fn wrap<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
-        let mut current = Current::at(self);
-        async move {
-            let outcome = InContext::new(&mut current, || future).await;
-            outcome.unwrap_or_else(|payload| resume_unwind(payload))
-        }
     }
 }
 

@@ -1,8 +1,39 @@
-//! A context that is attached to its thread for a while.
+//! Carrying a point to another thread or task, and the guard of what is attached to a thread.
 
-use std::{fmt, marker::PhantomData};
+use std::{fmt, marker::PhantomData, panic::resume_unwind};
 
-use super::current::{self, Current};
+use super::{
+    Context,
+    current::{self, Current},
+    future::InContext,
+};
+
+/// Carrying a point to another thread or task.
+impl Context {
+    /// Runs `f` at this point: spans that it opens become children of this context's span.
+    pub fn run<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _here = self.attach();
+        f()
+    }
+
+    /// Makes this the current point of the thread until the guard is dropped.
+    pub fn attach(&self) -> ContextGuard {
+        ContextGuard {
+            previous: current::swap(Current::at(self.clone())),
+            of_this_thread: PhantomData,
+        }
+    }
+
+    /// Makes this the current point whenever `future` is polled. For a stream there is
+    /// `wrap_stream`, behind the feature `stream`.
+    pub fn wrap<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
+        let mut current = Current::at(self);
+        async move {
+            let outcome = InContext::new(&mut current, || future).await;
+            outcome.unwrap_or_else(|payload| resume_unwind(payload))
+        }
+    }
+}
 
 /// Puts the thread's previous context back when dropped.
 ///
@@ -32,9 +63,9 @@ use super::current::{self, Current};
 /// ```
 #[must_use = "bind it to a name, not `_`: the context is attached until the guard is dropped"]
 pub struct ContextGuard {
-    pub(super) previous: Current,
+    previous: Current,
     /// The context belongs to this thread, so its guard must stay here too.
-    pub(super) of_this_thread: PhantomData<*const ()>,
+    of_this_thread: PhantomData<*const ()>,
 }
 
 impl Drop for ContextGuard {
