@@ -19,7 +19,7 @@ macro_rules! getters {
 }
 
 /// What it says. Ids, target and environment that were not set are known once it was given to
-/// [`score()`], which returns it with them.
+/// [`score()`](super::score()), which returns it with them.
 impl Score {
     /// What is judged about the target.
     #[must_use]
