@@ -6,11 +6,13 @@ use compact_str::CompactString;
 
 use self::{
     filled::Filled,
-    slot::{Attribute, Slot, bit, bits, fill, is_heavy, sum_heap_bytes},
+    place::{Place, empty},
+    slot::{Attribute, Slot, bit, bits, sum_heap_bytes},
 };
 use crate::{limit, value::Value};
 
 mod filled;
+mod place;
 mod slot;
 #[cfg(test)]
 mod tests;
@@ -43,14 +45,14 @@ const BLOCKS: usize = 10;
 #[derive(Clone, Default, PartialEq)]
 pub struct Attributes {
     /// Filled from the front: behind the first empty slot there is nothing.
-    inline: [Option<Attribute>; INLINE],
+    inline: [Place; INLINE],
     more: Option<Box<Block>>,
 }
 
 /// Room for what does not fit, filled in the same way.
 #[derive(Clone, Default, PartialEq)]
 struct Block {
-    slots: [Option<Attribute>; BLOCK],
+    slots: [Place; BLOCK],
     next: Option<Box<Self>>,
     /// In the first block, a [bit](bit) for each key of the whole list.
     keys: u64,
@@ -66,8 +68,8 @@ impl Attributes {
     #[inline]
     pub const fn new() -> Self {
         Self {
-            // Each for itself: of `[const { None }; INLINE]` all the unused bytes would be written.
-            inline: [None, None, None, None],
+            // Each for itself: of `[Place::EMPTY; INLINE]` all the unused bytes would be written.
+            inline: [Place::EMPTY, Place::EMPTY, Place::EMPTY, Place::EMPTY],
             more: None,
         }
     }
@@ -106,6 +108,13 @@ impl Attributes {
         self.inline[0].is_none()
     }
 
+    /// Drops all of them.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        empty(&mut self.inline);
+        self.more = None;
+    }
+
     /// How many were left out because there was no more room.
     ///
     /// ```
@@ -136,7 +145,9 @@ impl Attributes {
             Some(&mut block.slots)
         });
         let slots = self.inline.iter_mut().chain(blocks.flatten());
-        slots.flatten().map(Attribute::value_mut)
+        slots
+            .filter_map(|place| place.as_mut())
+            .map(Attribute::value_mut)
     }
 
     /// Sets a value under a static key. Where the key is known to the compiler, so is its bit.
@@ -160,8 +171,8 @@ impl Attributes {
             return self.put_more(key, bit, value);
         }
         for slot in &mut self.inline {
-            match slot {
-                None => return fill(slot, Attribute::new(key, value)),
+            match &**slot {
+                None => return slot.fill(Attribute::new(key, value)),
                 Some(attribute) if attribute.may_have(key) => {
                     return self.put_searching(key, value);
                 }
@@ -177,11 +188,12 @@ impl Attributes {
     fn put_more(&mut self, key: &'static str, bit: u64, value: Value) {
         if let Some(block) = &mut self.more
             && block.keys & bit == 0
-            && let Some(slot @ None) = block.slots.get_mut(block.filled as usize)
+            && let Some(slot) = block.slots.get_mut(block.filled as usize)
+            && slot.is_none()
         {
             block.keys |= bit;
             block.filled += 1;
-            return fill(slot, Attribute::new(key, value));
+            return slot.fill(Attribute::new(key, value));
         }
         self.put_searching(key, value);
     }
@@ -191,21 +203,21 @@ impl Attributes {
     fn put_first_of_more(&mut self, key: &'static str, bit: u64, value: Value) {
         let keys = bit | bits(&self.inline);
         let block = self.more.insert(Box::default());
-        block.slots[0] = Some(Attribute::new(key, value));
+        block.slots[0].fill(Attribute::new(key, value));
         block.keys = keys;
         block.filled = 1;
     }
 
     #[inline(never)]
     fn put_searching(&mut self, key: &'static str, value: Value) {
-        match self.find(key) {
-            Some(Some(attribute)) => attribute.replace(value),
-            Some(slot) => {
-                fill(slot, Attribute::new(key, value));
-                self.note(key);
-            }
-            None => self.leave_out(),
+        let Some(place) = self.find(key) else {
+            return self.leave_out();
+        };
+        if let Some(attribute) = &mut **place {
+            return attribute.replace(value);
         }
+        place.fill(Attribute::new(key, value));
+        self.note(key);
     }
 
     /// A key was added behind all others.
@@ -227,25 +239,25 @@ impl Attributes {
         if value.is_null() {
             return;
         }
-        match self.find(&key) {
-            Some(Some(attribute)) => attribute.replace(value),
-            Some(slot) => {
-                let name = key.clone();
-                let value = Slot::Keyed(Box::new((key, value)));
-                fill(slot, Attribute { key: "", value });
-                self.note(&name);
-            }
-            None => self.leave_out(),
+        let Some(place) = self.find(&key) else {
+            return self.leave_out();
+        };
+        if let Some(attribute) = &mut **place {
+            return attribute.replace(value);
         }
+        let name = key.clone();
+        let value = Slot::Keyed(Box::new((key, value)));
+        place.fill(Attribute { key: "", value });
+        self.note(&name);
     }
 
-    /// The slot that holds `key`, or else the one where it is to go, if there is room.
-    fn find(&mut self, key: &str) -> Option<&mut Option<Attribute>> {
+    /// The place that holds `key`, or else the one where it is to go, if there is room.
+    fn find(&mut self, key: &str) -> Option<&mut Place> {
         let (mut slots, mut more) = (&mut self.inline[..], &mut self.more);
         let mut room = BLOCKS;
         loop {
             for slot in slots {
-                match slot {
+                match &**slot {
                     Some(attribute) if !attribute.has(key) => {}
                     _ => return Some(slot),
                 }
@@ -265,18 +277,18 @@ impl Attributes {
     }
 
     /// Puts all of `late` over what is there.
-    pub(crate) fn overlay(&mut self, late: Self) {
-        late.inline
-            .into_iter()
-            .flatten()
-            .for_each(|one| self.put_over(one));
-        let mut more = late.more;
-        while let Some(next) = more {
-            next.slots
-                .into_iter()
-                .flatten()
-                .for_each(|one| self.put_over(one));
-            more = next.next;
+    pub(crate) fn overlay(&mut self, mut late: Self) {
+        self.put_all_over(&mut late.inline);
+        let mut more = late.more.take();
+        while let Some(mut next) = more {
+            self.put_all_over(&mut next.slots);
+            more = next.next.take();
+        }
+    }
+
+    fn put_all_over(&mut self, places: &mut [Place]) {
+        for attribute in places.iter_mut().map_while(Place::take) {
+            self.put_over(attribute);
         }
     }
 
@@ -290,7 +302,7 @@ impl Attributes {
     /// The bytes held outside of the list itself, for the queue's byte budget.
     #[inline]
     pub(crate) fn heap_bytes(&self) -> usize {
-        if self.is_empty() || (self.more.is_none() && !self.inline.iter().any(is_heavy)) {
+        if self.is_empty() || (self.more.is_none() && !self.inline.iter().any(Place::is_heavy)) {
             return 0; // most spans
         }
         self.sum_heap_bytes()
@@ -300,7 +312,7 @@ impl Attributes {
     #[inline]
     pub(crate) fn is_light(&self) -> bool {
         let mut filled = self.inline.iter().take_while(|slot| slot.is_some());
-        self.more.is_none() && !filled.any(is_heavy)
+        self.more.is_none() && !filled.any(Place::is_heavy)
     }
 
     fn sum_heap_bytes(&self) -> usize {
@@ -311,6 +323,19 @@ impl Attributes {
             more = &block.next;
         }
         bytes
+    }
+}
+
+impl Drop for Attributes {
+    #[inline]
+    fn drop(&mut self) {
+        empty(&mut self.inline);
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        empty(&mut self.slots);
     }
 }
 

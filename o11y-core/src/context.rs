@@ -173,10 +173,8 @@ impl Context {
     /// ```
     pub fn with_span<R>(spec: impl IntoSpanSpec, f: impl FnOnce(&mut Span) -> R) -> R {
         if !Observability::is_enabled() {
-            if spec.is_light() {
-                _ = ManuallyDrop::new(spec); // dropping would ask each of its parts
-            }
-            return f(&mut Span::off());
+            spec.put_back();
+            return f(&mut ManuallyDrop::new(Span::off())); // nothing to drop
         }
         let mut frame = Frame::new(spec);
         frame.enter();
@@ -196,10 +194,8 @@ impl Context {
         f: impl FnOnce(&mut Span) -> Result<T, E>,
     ) -> Result<T, E> {
         if !Observability::is_enabled() {
-            if spec.is_light() {
-                _ = ManuallyDrop::new(spec); // dropping would ask each of its parts
-            }
-            return f(&mut Span::off());
+            spec.put_back();
+            return f(&mut ManuallyDrop::new(Span::off())); // nothing to drop
         }
         let mut frame = Frame::new(spec);
         frame.enter();

@@ -108,7 +108,7 @@ impl Event {
             let message = vetoed.told();
             record.attributes.put(key::STATUS_MESSAGE, message.into());
         }
-        observability::ended(&mut Some(record), self.telemetry());
+        observability::ended(&mut record, self.telemetry());
     }
 }
 

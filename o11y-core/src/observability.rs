@@ -266,14 +266,13 @@ pub(crate) fn started(record: &Record, telemetry: Option<&Telemetry>) {
     }
 }
 
-/// A span has ended; what the sink does not take is dropped after it.
+/// A span has ended; what the sink does not take stays where it lies.
 #[expect(clippy::inline_always, reason = "as with `close`")]
 #[inline(always)]
-pub(crate) fn ended(slot: &mut Option<Record>, telemetry: Option<&Telemetry>) {
+pub(crate) fn ended(record: &mut Record, telemetry: Option<&Telemetry>) {
     if let Some(outlet) = outlet_of(telemetry, &mut None) {
-        outlet.ended(slot);
+        outlet.ended(record);
     }
-    *slot = None; // in place: taking it out would copy it, and mostly there is nothing left
 }
 
 /// The way to the sink in use. That of the process is held at `held` for as long.

@@ -54,8 +54,8 @@ impl Outlet {
     }
 
     /// Gives it a record to keep.
-    pub(crate) fn end(&self, record: Record) {
-        self.sink.on_end(Ended::new(&mut Some(record)));
+    pub(crate) fn end(&self, mut record: Record) {
+        self.sink.on_end(Ended::new(&mut record));
     }
 
     /// A span has started.
@@ -65,11 +65,11 @@ impl Outlet {
         }
     }
 
-    /// A span has ended; what the sink does not take stays in its slot.
+    /// A span has ended; what the sink does not take stays where it lies.
     #[expect(clippy::inline_always, reason = "as with `observability::ended`")]
     #[inline(always)]
-    pub(crate) fn ended(&self, slot: &mut Option<Record>) {
-        call(|| self.sink.on_end(Ended::new(slot)));
+    pub(crate) fn ended(&self, record: &mut Record) {
+        call(|| self.sink.on_end(Ended::new(record)));
     }
 }
 

@@ -1,6 +1,6 @@
 //! A record: all there is to know of one span, as plain data. Ended ones never change.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, mem, sync::Arc, time::Duration};
 
 use compact_str::CompactString;
 
@@ -20,6 +20,7 @@ pub use self::builder::RecordBuilder;
 
 #[cfg(feature = "otel")]
 mod builder;
+pub(crate) mod sheet;
 
 /// One span as data.
 ///
@@ -112,6 +113,45 @@ impl Record {
             status: Status::Unset,
             parent_is_remote: false,
         }
+    }
+
+    /// A record that says nothing.
+    #[inline]
+    pub(crate) const fn blank() -> Self {
+        Self::new(CompactString::const_new(""))
+    }
+
+    /// Moves it out; a blank stays.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Self {
+        mem::replace(self, Self::blank())
+    }
+
+    /// Drops what it holds; a blank stays.
+    #[inline]
+    pub(crate) fn wipe(&mut self) {
+        let Self {
+            trace_id,
+            span_id,
+            parent_id,
+            start,
+            end,
+            name,
+            attributes,
+            scope,
+            observation,
+            level,
+            status,
+            parent_is_remote,
+        } = self;
+        *name = CompactString::const_new("");
+        attributes.clear();
+        *scope = None;
+        // The rest holds nothing.
+        (*trace_id, *span_id, *parent_id) = (TraceId::NONE, SpanId::NONE, SpanId::NONE);
+        (*start, *end) = (Ticks::ZERO, Ticks::ZERO);
+        (*observation, *level) = (ObservationType::Span, Level::Default);
+        (*status, *parent_is_remote) = (Status::Unset, false);
     }
 
     /// The trace that it belongs to.
@@ -255,12 +295,6 @@ impl Record {
         }
     }
 
-    /// Whether it holds nothing outside of itself, so that there is nothing to free.
-    #[inline]
-    pub(crate) fn is_light(&self) -> bool {
-        !self.name.is_heap_allocated() & self.attributes.is_light() & self.scope.is_none()
-    }
-
     /// The bytes that it holds outside of itself (text, spilled attributes): what a queue bounds. A
     /// `String` that was moved in counts with its whole buffer.
     #[must_use]
@@ -307,39 +341,11 @@ impl fmt::Debug for Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attributes;
 
     #[test]
     fn a_record_and_the_place_for_one_take_at_most_256_bytes() {
         assert!(size_of::<Record>() <= 256, "{}", size_of::<Record>());
         assert_eq!(size_of::<Option<Record>>(), size_of::<Record>());
-    }
-
-    #[test]
-    fn a_record_is_light_only_if_there_is_nothing_to_free() {
-        let named = |name: &str| Record::new(CompactString::new(name));
-        let light = |attributes: Attributes| {
-            Record {
-                attributes,
-                ..named("answer")
-            }
-            .is_light()
-        };
-        let shared = Arc::<str>::from("a text");
-
-        assert!(light(attributes! {}));
-        assert!(light(
-            attributes! { "a" => "short", "b" => 1, "c" => true, "d" => 0.5 }
-        ));
-        assert!(!light(attributes! { "a" => 1, "b" => "x".repeat(100) }));
-        assert!(!light(attributes! { "a" => 1, "b" => shared }));
-        assert!(!light(
-            attributes! { String::from("made at run time") => 1 }
-        ));
-        assert!(!light(
-            attributes! { "a" => 1, "b" => 2, "c" => 3, "d" => 4, "e" => 5 }
-        ));
-        assert!(!named(&"x".repeat(100)).is_light());
     }
 
     #[test]

@@ -78,9 +78,6 @@ pub trait Sink: Send + Sync + 'static {
     }
 }
 
-/// Why the slot of an [`Ended`] always holds its record.
-const TAKEN_ONCE: &str = "it is made around a record, and taking the record consumes it";
-
 /// A span that has just ended, lent to a sink where it lies.
 ///
 /// ```
@@ -100,55 +97,46 @@ const TAKEN_ONCE: &str = "it is made around a record, and taking the record cons
 /// }
 /// ```
 pub struct Ended<'a> {
-    slot: &'a mut Option<Record>,
+    record: &'a mut Record,
 }
 
 impl<'a> Ended<'a> {
-    /// `slot` holds a record.
-    pub(crate) fn new(slot: &'a mut Option<Record>) -> Self {
-        Self { slot }
+    /// If the record is taken, a blank stays.
+    pub(crate) fn new(record: &'a mut Record) -> Self {
+        Self { record }
     }
 
     /// Looks at the record.
     #[must_use]
     #[inline]
     pub fn record(&self) -> &Record {
-        match &*self.slot {
-            Some(record) => record,
-            None => unreachable!("{TAKEN_ONCE}"),
-        }
+        self.record
     }
 
     /// Does as [`Record::cut`], where the record lies.
     pub fn cut(&mut self, each: usize, bytes: usize) {
-        if let Some(record) = &mut *self.slot {
-            record.cut(each, bytes);
-        }
+        self.record.cut(each, bytes);
     }
 
     /// Puts the record below another point of its trace, or at the top.
     #[cfg(feature = "otel")]
     #[doc(hidden)] // an exporter does so where it leaves out the span of OpenTelemetry's above
     pub fn stand_below(&mut self, parent: Option<SpanId>, is_remote: bool) {
-        if let Some(record) = &mut *self.slot {
-            record.parent_id = parent.unwrap_or(SpanId::NONE);
-            record.parent_is_remote = is_remote;
-        }
+        self.record.parent_id = parent.unwrap_or(SpanId::NONE);
+        self.record.parent_is_remote = is_remote;
     }
 
     /// Owns the record.
     #[must_use]
     #[inline]
     pub fn take(self) -> Record {
-        self.slot
-            .take()
-            .unwrap_or_else(|| unreachable!("{TAKEN_ONCE}"))
+        self.record.take()
     }
 }
 
 impl fmt::Debug for Ended<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Ended").field(&self.slot).finish()
+        f.debug_tuple("Ended").field(&self.record).finish()
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::slice;
 
-use super::{Attribute, Attributes, Block};
+use super::{Attribute, Attributes, Block, place::Place};
 
 /// The attributes of a list, one after the other; at the first empty slot it ends.
 ///
 /// Chained iterators do the same and ask at every step which of them it is.
 pub(super) struct Filled<'a> {
-    slots: slice::Iter<'a, Option<Attribute>>,
+    slots: slice::Iter<'a, Place>,
     more: Option<&'a Block>,
 }
 

@@ -2,6 +2,7 @@
 
 use compact_str::CompactString;
 
+use super::place::Place;
 use crate::value::Value;
 
 /// The key and value of one attribute, 40 bytes for the usual static key.
@@ -72,32 +73,14 @@ impl Attribute {
     }
 }
 
-/// Whether something in there holds something outside. All of it shows in the byte by which variants
-/// are told apart; asked without branches, it is one test of a bit.
-#[expect(clippy::ref_option, reason = "the byte is asked where it lies")]
-#[inline]
-pub(super) fn is_heavy(slot: &Option<Attribute>) -> bool {
-    match slot {
-        Some(Attribute {
-            value: Slot::Value(value),
-            ..
-        }) => value.is_heavy(),
-        Some(Attribute {
-            value: Slot::Keyed(_),
-            ..
-        }) => true,
-        None => false,
-    }
-}
-
 /// Filled from the front, as everywhere.
-pub(super) fn sum_heap_bytes(slots: &[Option<Attribute>]) -> usize {
+pub(super) fn sum_heap_bytes(slots: &[Place]) -> usize {
     let mut bytes = 0;
     for slot in slots {
-        let Some(attribute) = slot else {
+        let Some(attribute) = &**slot else {
             break;
         };
-        if is_heavy(slot) {
+        if slot.is_heavy() {
             bytes += attribute.heap_bytes();
         }
     }
@@ -115,20 +98,8 @@ pub(super) fn bit(key: &str) -> u64 {
 }
 
 /// The bits of all keys in there.
-pub(super) fn bits(slots: &[Option<Attribute>]) -> u64 {
-    let names = slots.iter().flatten().map(|one| one.as_pair().0);
+pub(super) fn bits(slots: &[Place]) -> u64 {
+    let attributes = slots.iter().filter_map(|place| place.as_ref());
+    let names = attributes.map(|one| one.as_pair().0);
     names.map(bit).fold(0, |keys, key| keys | key)
-}
-
-/// Puts an attribute where there is none; told so, the compiler need not look for an old one to drop.
-#[inline]
-pub(super) fn fill(slot: &mut Option<Attribute>, attribute: Attribute) {
-    if let Some(old) = slot.replace(attribute) {
-        drop_unexpected(old);
-    }
-}
-
-#[cold]
-fn drop_unexpected(old: Attribute) {
-    drop(old);
 }

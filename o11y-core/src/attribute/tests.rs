@@ -1,9 +1,11 @@
 //! A list of attributes against what it promises, and against a plain list.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::{attributes, limit::Limited};
+use crate::{attributes, limit::Limited, usage::Usage};
 
 #[test]
 fn an_attribute_with_a_static_key_takes_40_bytes() {
@@ -27,6 +29,54 @@ fn a_key_set_again_keeps_its_place_and_takes_the_new_value() {
         seen,
         [("a", 3), ("b", 4), ("c", 6)].map(|(key, value)| (key.to_owned(), Some(value)))
     );
+}
+
+#[test]
+fn a_list_is_light_only_if_there_is_nothing_to_free() {
+    let light = |attributes: Attributes| attributes.is_light();
+    let shared = Arc::<str>::from("a text");
+
+    assert!(light(attributes! {}));
+    assert!(light(
+        attributes! { "a" => "short", "b" => 1, "c" => true, "d" => 0.5 }
+    ));
+    assert!(!light(attributes! { "a" => 1, "b" => "x".repeat(100) }));
+    assert!(!light(attributes! { "a" => 1, "b" => shared }));
+    assert!(!light(attributes! { "a" => 1, "b" => Usage::new() }));
+    assert!(!light(
+        attributes! { String::from("made at run time") => 1 }
+    ));
+    assert!(!light(
+        attributes! { "a" => 1, "b" => 2, "c" => 3, "d" => 4, "e" => 5 }
+    ));
+}
+
+#[test]
+fn all_that_a_list_holds_is_freed_with_it() {
+    let text = Arc::<str>::from("x".repeat(100));
+    let list = |number: usize| {
+        (0..number).fold(Attributes::new(), |mut attributes, number| {
+            attributes.set(format!("key {number}"), number);
+            attributes.set(
+                ["a", "bb", "ccc", "dddd", "eeeee"][number % 5],
+                Arc::clone(&text),
+            );
+            attributes
+        })
+    };
+    for number in 0..70 {
+        let mut cleared = list(number);
+        cleared.clear();
+        assert_eq!(cleared, Attributes::new());
+        let mut replaced = list(number);
+        replaced.set("a", 1);
+        let mut overlaid = list(number);
+        overlaid.overlay(list(number / 2));
+        drop((list(number), replaced, overlaid.clone()));
+        drop(overlaid);
+
+        assert_eq!(Arc::strong_count(&text), 1, "of a list of {number}");
+    }
 }
 
 #[test]

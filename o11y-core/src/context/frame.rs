@@ -39,7 +39,7 @@ impl Frame {
     #[inline]
     pub(crate) fn new(spec: impl IntoSpanSpec) -> Self {
         Self {
-            span: ManuallyDrop::new(Span::open(spec.into_span_spec().into_record())),
+            span: ManuallyDrop::new(Span::open(spec.into_span_spec().into_sheet())),
             previous: None,
         }
     }
@@ -50,6 +50,7 @@ impl Frame {
         if Observability::is_enabled() {
             return Self::new(spec);
         }
+        spec.put_back();
         Self {
             span: ManuallyDrop::new(Span::off()),
             previous: None,
@@ -278,8 +279,9 @@ fn go_in(record: &mut Record, current: &mut Current, previous: &mut Option<Manua
 /// A span that has not started, or one that records nothing when telemetry is off.
 fn prepare(spec: impl IntoSpanSpec) -> Span {
     if Observability::is_enabled() {
-        Span::open(spec.into_span_spec().into_record())
+        Span::open(spec.into_span_spec().into_sheet())
     } else {
+        spec.put_back();
         Span::off()
     }
 }
@@ -340,7 +342,10 @@ fn close(span: &mut Span, mine: &mut Current) {
         drop(mem::take(mine));
         current::with(|current| current.context.telemetry.clone())
     };
-    observability::ended(span.slot(), telemetry.as_ref());
+    observability::ended(record, telemetry.as_ref());
+    if let Some(sheet) = span.take() {
+        sheet.put_back_ended();
+    }
 }
 
 /// A panic's message is what `panic!` was given; other payloads have none.

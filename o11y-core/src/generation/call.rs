@@ -65,7 +65,7 @@ enum Held<'a> {
     /// In the frame of the closure that the call runs in.
     Lent(&'a mut Span),
     /// With the call, because there is no closure.
-    Own(Box<Span>),
+    Own(Span),
 }
 
 impl Held<'_> {
@@ -314,7 +314,7 @@ impl<'a> Call<'a> {
 impl Call<'static> {
     /// A call that keeps its span itself.
     pub(super) fn owning(span: Span, asked: Asked) -> Self {
-        Self::new(Held::Own(Box::new(span)), asked)
+        Self::new(Held::Own(span), asked)
     }
 }
 

@@ -7,7 +7,7 @@ use compact_str::CompactString;
 use crate::{
     key,
     observation::{Level, ObservationType},
-    record::Record,
+    record::{Record, sheet::Sheet},
     text::text,
     value::Value,
 };
@@ -24,7 +24,7 @@ use crate::{
 #[must_use = "give it to `Context::with_span` or one of its siblings"]
 pub struct SpanSpec {
     // A record without ids: opening the span fills them in, and nothing is copied over.
-    record: Record,
+    record: Sheet,
 }
 
 impl SpanSpec {
@@ -32,7 +32,7 @@ impl SpanSpec {
     #[inline]
     pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            record: Record::new(text(name)),
+            record: Sheet::new(text(name)),
         }
     }
 
@@ -77,7 +77,7 @@ impl SpanSpec {
     }
 
     #[inline]
-    pub(crate) fn into_record(self) -> Record {
+    pub(crate) fn into_sheet(self) -> Sheet {
         self.record
     }
 }
@@ -113,18 +113,20 @@ pub trait IntoSpanSpec: sealed::Sealed {
 mod sealed {
     #[expect(unnameable_types, reason = "sealed: only we implement it")]
     pub trait Sealed {
-        /// Whether it is known to hold nothing that would have to be freed.
+        /// It is not needed, because telemetry is off.
         #[inline]
-        fn is_light(&self) -> bool {
-            false
+        fn put_back(self)
+        where
+            Self: Sized,
+        {
         }
     }
     impl Sealed for &'static str {}
     impl Sealed for String {}
     impl Sealed for super::SpanSpec {
         #[inline]
-        fn is_light(&self) -> bool {
-            self.record.is_light()
+        fn put_back(self) {
+            self.record.put_back();
         }
     }
     impl<F: FnOnce() -> super::SpanSpec> Sealed for F {}
@@ -134,7 +136,7 @@ impl IntoSpanSpec for &'static str {
     #[inline]
     fn into_span_spec(self) -> SpanSpec {
         SpanSpec {
-            record: Record::new(CompactString::const_new(self)),
+            record: Sheet::new(CompactString::const_new(self)),
         }
     }
 }

@@ -157,6 +157,6 @@ impl Drop for Run {
         };
         record.end = self.last_end;
         record.scope = self.place.context.scope.take();
-        observability::ended(&mut Some(record), self.place.context.telemetry.as_ref());
+        observability::ended(&mut record, self.place.context.telemetry.as_ref());
     }
 }
