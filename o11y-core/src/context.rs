@@ -173,7 +173,7 @@ impl Context {
     /// ```
     pub fn with_span<R>(spec: impl IntoSpanSpec, f: impl FnOnce(&mut Span) -> R) -> R {
         if !Observability::is_enabled() {
-            spec.put_back();
+            spec.let_go();
             return f(&mut ManuallyDrop::new(Span::off())); // nothing to drop
         }
         let mut frame = Frame::new(spec);
@@ -194,7 +194,7 @@ impl Context {
         f: impl FnOnce(&mut Span) -> Result<T, E>,
     ) -> Result<T, E> {
         if !Observability::is_enabled() {
-            spec.put_back();
+            spec.let_go();
             return f(&mut ManuallyDrop::new(Span::off())); // nothing to drop
         }
         let mut frame = Frame::new(spec);

@@ -91,7 +91,11 @@ impl Span {
     /// and is dropped here, outside of any borrow of ours.
     pub(crate) fn started(&mut self, context: impl FnOnce() -> Context) {
         match &mut self.record {
-            Some(record) if record.start == Ticks::ZERO => self.record = None,
+            Some(record) if record.start == Ticks::ZERO => {
+                if let Some(sheet) = self.take() {
+                    sheet.put_back();
+                }
+            }
             Some(record) if observability::wants_starts() => {
                 let context = context();
                 record.scope = context.scope;

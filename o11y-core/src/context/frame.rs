@@ -50,7 +50,7 @@ impl Frame {
         if Observability::is_enabled() {
             return Self::new(spec);
         }
-        spec.put_back();
+        spec.let_go();
         Self {
             span: ManuallyDrop::new(Span::off()),
             previous: None,
@@ -281,7 +281,7 @@ fn prepare(spec: impl IntoSpanSpec) -> Span {
     if Observability::is_enabled() {
         Span::open(spec.into_span_spec().into_sheet())
     } else {
-        spec.put_back();
+        spec.let_go();
         Span::off()
     }
 }

@@ -113,9 +113,9 @@ pub trait IntoSpanSpec: sealed::Sealed {
 mod sealed {
     #[expect(unnameable_types, reason = "sealed: only we implement it")]
     pub trait Sealed {
-        /// It is not needed, because telemetry is off.
+        /// Drops it, because telemetry is off.
         #[inline]
-        fn put_back(self)
+        fn let_go(self)
         where
             Self: Sized,
         {
@@ -125,7 +125,7 @@ mod sealed {
     impl Sealed for String {}
     impl Sealed for super::SpanSpec {
         #[inline]
-        fn put_back(self) {
+        fn let_go(self) {
             self.record.put_back();
         }
     }
