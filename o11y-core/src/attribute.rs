@@ -6,8 +6,8 @@ use compact_str::CompactString;
 
 use self::{
     filled::Filled,
-    place::{Place, empty},
-    slot::{Attribute, Slot, bit, bits, sum_heap_bytes},
+    place::{Place, bits, empty, sum_heap_bytes},
+    slot::{Attribute, Slot, bit},
 };
 use crate::{limit, value::Value};
 
@@ -44,7 +44,7 @@ const BLOCKS: usize = 10;
 /// [`attributes!`]: crate::attributes
 #[derive(Clone, Default, PartialEq)]
 pub struct Attributes {
-    /// Filled from the front: behind the first empty slot there is nothing.
+    /// Filled from the front: behind the first empty place there is nothing.
     inline: [Place; INLINE],
     more: Option<Box<Block>>,
 }
@@ -52,11 +52,11 @@ pub struct Attributes {
 /// Room for what does not fit, filled in the same way.
 #[derive(Clone, Default, PartialEq)]
 struct Block {
-    slots: [Place; BLOCK],
+    places: [Place; BLOCK],
     next: Option<Box<Self>>,
     /// In the first block, a [bit](bit) for each key of the whole list.
     keys: u64,
-    /// In the first block, how many of its slots are filled.
+    /// In the first block, how many of its places are filled.
     filled: u32,
     /// How many were left out of the list.
     left_out: u32,
@@ -142,10 +142,10 @@ impl Attributes {
         let blocks = iter::from_fn(move || {
             let block = more.take()?;
             more = block.next.as_deref_mut();
-            Some(&mut block.slots)
+            Some(&mut block.places)
         });
-        let slots = self.inline.iter_mut().chain(blocks.flatten());
-        slots
+        let places = self.inline.iter_mut().chain(blocks.flatten());
+        places
             .filter_map(|place| place.as_mut())
             .map(Attribute::value_mut)
     }
@@ -170,9 +170,9 @@ impl Attributes {
         if self.more.is_some() {
             return self.put_more(key, bit, value);
         }
-        for slot in &mut self.inline {
-            match &**slot {
-                None => return slot.fill(Attribute::new(key, value)),
+        for place in &mut self.inline {
+            match &**place {
+                None => return place.fill(Attribute::new(key, value)),
                 Some(attribute) if attribute.may_have(key) => {
                     return self.put_searching(key, value);
                 }
@@ -188,12 +188,12 @@ impl Attributes {
     fn put_more(&mut self, key: &'static str, bit: u64, value: Value) {
         if let Some(block) = &mut self.more
             && block.keys & bit == 0
-            && let Some(slot) = block.slots.get_mut(block.filled as usize)
-            && slot.is_none()
+            && let Some(place) = block.places.get_mut(block.filled as usize)
+            && place.is_none()
         {
             block.keys |= bit;
             block.filled += 1;
-            return slot.fill(Attribute::new(key, value));
+            return place.fill(Attribute::new(key, value));
         }
         self.put_searching(key, value);
     }
@@ -203,7 +203,7 @@ impl Attributes {
     fn put_first_of_more(&mut self, key: &'static str, bit: u64, value: Value) {
         let keys = bit | bits(&self.inline);
         let block = self.more.insert(Box::default());
-        block.slots[0].fill(Attribute::new(key, value));
+        block.places[0].fill(Attribute::new(key, value));
         block.keys = keys;
         block.filled = 1;
     }
@@ -253,18 +253,18 @@ impl Attributes {
 
     /// The place that holds `key`, or else the one where it is to go, if there is room.
     fn find(&mut self, key: &str) -> Option<&mut Place> {
-        let (mut slots, mut more) = (&mut self.inline[..], &mut self.more);
+        let (mut places, mut more) = (&mut self.inline[..], &mut self.more);
         let mut room = BLOCKS;
         loop {
-            for slot in slots {
-                match &**slot {
+            for place in places {
+                match &**place {
                     Some(attribute) if !attribute.has(key) => {}
-                    _ => return Some(slot),
+                    _ => return Some(place),
                 }
             }
             room = room.checked_sub(1)?;
             let next = more.get_or_insert_default();
-            (slots, more) = (&mut next.slots, &mut next.next);
+            (places, more) = (&mut next.places, &mut next.next);
         }
     }
 
@@ -281,7 +281,7 @@ impl Attributes {
         self.put_all_over(&mut late.inline);
         let mut more = late.more.take();
         while let Some(mut next) = more {
-            self.put_all_over(&mut next.slots);
+            self.put_all_over(&mut next.places);
             more = next.next.take();
         }
     }
@@ -311,7 +311,7 @@ impl Attributes {
     /// Whether it holds nothing outside of itself, asked of a list that may be nearly empty.
     #[inline]
     pub(crate) fn is_light(&self) -> bool {
-        let mut filled = self.inline.iter().take_while(|slot| slot.is_some());
+        let mut filled = self.inline.iter().take_while(|place| place.is_some());
         self.more.is_none() && !filled.any(Place::is_heavy)
     }
 
@@ -319,7 +319,7 @@ impl Attributes {
         let mut bytes = sum_heap_bytes(&self.inline);
         let mut more = &self.more;
         while let Some(block) = more {
-            bytes += size_of::<Block>() + sum_heap_bytes(&block.slots);
+            bytes += size_of::<Block>() + sum_heap_bytes(&block.places);
             more = &block.next;
         }
         bytes
@@ -335,7 +335,7 @@ impl Drop for Attributes {
 
 impl Drop for Block {
     fn drop(&mut self) {
-        empty(&mut self.slots);
+        empty(&mut self.places);
     }
 }
 

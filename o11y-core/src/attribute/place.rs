@@ -1,11 +1,11 @@
-//! Room for one attribute, which asks once whether there is anything to free.
+//! Room for one attribute, which asks once whether there is anything to free, and rows of such places.
 
 use std::{
     mem::{self, ManuallyDrop},
     ops::{Deref, DerefMut},
 };
 
-use super::slot::{Attribute, Slot};
+use super::slot::{Attribute, Slot, bit};
 
 /// Room for one attribute. Whoever has places [empties](empty) them when it is dropped.
 ///
@@ -50,25 +50,6 @@ impl Place {
     }
 }
 
-/// Empties these places; they are filled from the front, as everywhere.
-#[inline]
-pub(super) fn empty(places: &mut [Place]) {
-    for place in places {
-        if place.is_heavy() {
-            free(place);
-        } else if place.is_none() {
-            break;
-        } else {
-            place.0 = ManuallyDrop::new(None);
-        }
-    }
-}
-
-#[inline(never)]
-fn free(place: &mut Place) {
-    drop(place.take());
-}
-
 impl Deref for Place {
     type Target = Option<Attribute>;
 
@@ -88,4 +69,44 @@ impl DerefMut for Place {
 #[cold]
 fn drop_unexpected(old: Attribute) {
     drop(old);
+}
+
+/// Empties these places; they are filled from the front, as everywhere.
+#[inline]
+pub(super) fn empty(places: &mut [Place]) {
+    for place in places {
+        if place.is_heavy() {
+            free(place);
+        } else if place.is_none() {
+            break;
+        } else {
+            place.0 = ManuallyDrop::new(None);
+        }
+    }
+}
+
+#[inline(never)]
+fn free(place: &mut Place) {
+    drop(place.take());
+}
+
+/// The bytes that these hold outside of themselves.
+pub(super) fn sum_heap_bytes(places: &[Place]) -> usize {
+    let mut bytes = 0;
+    for place in places {
+        let Some(attribute) = &**place else {
+            break;
+        };
+        if place.is_heavy() {
+            bytes += attribute.heap_bytes();
+        }
+    }
+    bytes
+}
+
+/// The bits of all keys in there.
+pub(super) fn bits(places: &[Place]) -> u64 {
+    let attributes = places.iter().filter_map(|place| place.as_ref());
+    let names = attributes.map(|one| one.as_pair().0);
+    names.map(bit).fold(0, |keys, key| keys | key)
 }

@@ -1,8 +1,7 @@
-//! One attribute: its key and value, and what is asked of a row of them.
+//! One attribute: its key and value.
 
 use compact_str::CompactString;
 
-use super::place::Place;
 use crate::value::Value;
 
 /// The key and value of one attribute, 40 bytes for the usual static key.
@@ -73,20 +72,6 @@ impl Attribute {
     }
 }
 
-/// Filled from the front, as everywhere.
-pub(super) fn sum_heap_bytes(slots: &[Place]) -> usize {
-    let mut bytes = 0;
-    for slot in slots {
-        let Some(attribute) = &**slot else {
-            break;
-        };
-        if slot.is_heavy() {
-            bytes += attribute.heap_bytes();
-        }
-    }
-    bytes
-}
-
 /// One of 64 bits for a key, by its length and one of its bytes: a key with another bit is another key.
 /// The place of the byte and the factor were chosen so that of 19 keys of a generation two share a bit,
 /// and of the 21 that an event of a call may have none.
@@ -95,11 +80,4 @@ pub(super) fn bit(key: &str) -> u64 {
     let length = key.len();
     let byte = key.as_bytes().get(length * 11 / 16).copied();
     1 << ((usize::from(byte.unwrap_or_default()) + length * 27) % 64)
-}
-
-/// The bits of all keys in there.
-pub(super) fn bits(slots: &[Place]) -> u64 {
-    let attributes = slots.iter().filter_map(|place| place.as_ref());
-    let names = attributes.map(|one| one.as_pair().0);
-    names.map(bit).fold(0, |keys, key| keys | key)
 }
