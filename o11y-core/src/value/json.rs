@@ -1,6 +1,9 @@
 //! `Serialize` to a value: scalars stay what they are, all else becomes JSON text.
 
-use std::fmt;
+use std::{
+    fmt,
+    mem::{self, ManuallyDrop},
+};
 
 use compact_str::CompactString;
 use serde::ser::{self, Impossible, Serialize};
@@ -16,10 +19,10 @@ const NOT_SERIALISABLE: &str = "<value could not be serialised>";
 /// and is written as JSON from the start, so nothing is built twice.
 #[inline]
 pub(super) fn value_of<T: Serialize + ?Sized>(value: &T) -> Value {
-    let mut scalar = None;
-    match (value.serialize(Scalar(&mut scalar)), scalar) {
-        (Ok(()), Some(scalar)) => scalar,
-        _ => as_json(value),
+    let mut scalar = Value::null();
+    match value.serialize(Scalar(&mut scalar)) {
+        Ok(()) => scalar,
+        Err(NotScalar) => as_json(value),
     }
 }
 
@@ -41,25 +44,18 @@ fn copy_of_long(text: &str) -> Value {
     Value::from(text.to_owned())
 }
 
-/// A serializer that takes scalars only, and puts them into a value: whether one was taken is known
-/// apart from it, mostly when the program is compiled.
-struct Scalar<'a>(&'a mut Option<Value>);
+/// A serializer that takes scalars only, and puts them where there is nothing yet: whether one was
+/// taken is known apart from it, mostly when the program is compiled.
+struct Scalar<'a>(&'a mut Value);
 
 impl Scalar<'_> {
     #[expect(clippy::unnecessary_wraps, reason = "what a serializer returns")]
     #[inline]
     fn take(self, scalar: Value) -> Result<(), NotScalar> {
-        if let Some(two) = self.0.replace(scalar) {
-            drop_unexpected(two);
-        }
+        let nothing = mem::replace(self.0, scalar);
+        _ = ManuallyDrop::new(nothing); // told so, the compiler need not look for a value to drop
         Ok(())
     }
-}
-
-/// A serializer is used once. Told so, the compiler need not look for an old value to drop.
-#[cold]
-fn drop_unexpected(value: Value) {
-    drop(value);
 }
 
 /// Says that a value is not a scalar.
