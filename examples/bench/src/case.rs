@@ -235,6 +235,8 @@ fn calls(host: &str, texts: &Texts, chunks: usize) -> anyhow::Result<()> {
     }
     tell("reserve_contended", contended(chunks, 20_000)?);
     let _telemetry = contender::set_up("o11y", Destination::Nowhere(host))?;
+    // Until the queue is full, texts come to lie in memory that the system has to hand out first.
+    (0..10_000).for_each(|_| probe::call_model(texts));
     tell(
         "generation",
         cpu(chunks, 2_000, |_| probe::call_model(texts)),
