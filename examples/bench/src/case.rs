@@ -214,6 +214,7 @@ fn contended(chunks: usize, calls: usize) -> anyhow::Result<f64> {
 /// What only these crates have.
 fn calls(host: &str, texts: &Texts, chunks: usize) -> anyhow::Result<()> {
     tell("off", cpu(chunks, 200_000, |_| probe::off()));
+    tell("off_kind", cpu(chunks, 200_000, |_| probe::off_kind()));
     tell("off_spec", cpu(chunks, 100_000, |_| probe::off_spec(texts)));
     tell("off_lazy", cpu(chunks, 200_000, |_| probe::off_lazy(texts)));
     for hearing in [0, 1, 10] {

@@ -17,7 +17,9 @@ use crate::{
 const PROFILE: &str = "plain";
 
 /// What is counted there, too.
-const NAMES: [&str; 6] = ["w1", "w2", "off", "off_w1", "off_spec", "off_lazy"];
+const NAMES: [&str; 7] = [
+    "w1", "w2", "off", "off_w1", "off_kind", "off_spec", "off_lazy",
+];
 
 /// Builds, and counts.
 pub fn count() -> anyhow::Result<Vec<(&'static str, Count)>> {

@@ -3,7 +3,9 @@
 use std::{hint::black_box, net::TcpListener, thread, time::Duration};
 
 use anyhow::bail;
-use o11y_core::{Context, Event, Generation, SpanSpec, Vetoed, attributes, event, events};
+use o11y_core::{
+    Context, Event, Generation, ObservationType, SpanSpec, Vetoed, attributes, event, events,
+};
 use o11y_events::{Attached, BaseSubscriber as _, Budget, TokenBudgetTracker};
 use o11y_langfuse::{Langfuse, LangfuseBuilder, Telemetry};
 
@@ -95,8 +97,17 @@ pub const PROBES: &[Probe] = &[
         Ok(())
     }),
     probe(
+        "off_kind",
+        "disabled: an eager description, a name and a type",
+        2_000,
+        |_, times| {
+            measured(times, |_| off_kind());
+            Ok(())
+        },
+    ),
+    probe(
         "off_spec",
-        "disabled: an eager description",
+        "disabled: an eager description with a text and a number",
         2_000,
         |texts, times| {
             measured(times, |_| off_spec(texts));
@@ -318,6 +329,14 @@ fn exporter(host: &str) -> LangfuseBuilder {
 #[inline(always)] // the loop is what is counted
 pub fn off() {
     Context::with_span("off", |span| {
+        black_box(span.is_recording());
+    });
+}
+
+#[inline(always)] // the loop is what is counted
+pub fn off_kind() {
+    let spec = SpanSpec::new("off").observation(ObservationType::Tool);
+    Context::with_span(spec, |span| {
         black_box(span.is_recording());
     });
 }
