@@ -14,6 +14,9 @@ use crate::{
 
 /// What a span is to be: its name, type and first attributes.
 ///
+/// It takes what it is given at once, also while telemetry is off. Where that is large, give a closure
+/// that makes it, `|| SpanSpec::new(..)`: it is called only when telemetry is on.
+///
 /// ```
 /// use o11y_core::{Context, ObservationType, SpanSpec};
 ///
